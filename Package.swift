@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A room of the house; `docs/ARCHITECTURE.md` has the table of who may import whom, `tools/tidy` enforces it.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(room)Tests",
+        dependencies: [.target(name: room), "TestSupport"] + dependencies,
+        swiftSettings: settings
+    )
+}
+
+let package = Package(
+    name: "baud",
+    products: [
+        .executable(name: "baud", targets: ["baud"]),
+        .library(name: "BaudClient", targets: ["Client"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // C libraries, one importing room each.
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CProtos", dependencies: ["CProtobufC"]),
+
+        room("Messages", ["CProtos", "CProtobufC", collections]),
+        room("HTTP", ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging, metrics]),
+        room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("Curl", ["CCurl"]),
+        room("Config", [configuration, toml]),
+
+        room("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("Store", ["Redis", "Messages", nio("NIOCore"), logging, collections]),
+
+        room(
+            "Gateway",
+            [
+                "RPC", "HTTP", "Store", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, collections, deque,
+                lifecycle,
+            ]
+        ),
+        room("Modem", ["Store", "Redis", "Messages", nio("NIOCore"), logging, lifecycle]),
+        room("Workflow", ["Store", "Curl", "Messages", "CLinux", logging, collections, subprocess, system]),
+        room("Client", ["RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), logging]),
+
+        .executableTarget(
+            name: "baud",
+            dependencies: [
+                "Gateway", "Modem", "Workflow", "Client", "Store", "Config", "RPC", "HTTP", "Redis", "Curl", "Messages",
+                nio("NIOCore"), nio("NIOPosix"), logging, lifecycle, signals, arguments, subprocess,
+            ],
+            swiftSettings: settings
+        ),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["Redis", "Store", nio("NIOCore"), nio("NIOPosix"), logging],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        tests("Messages", [collections]),
+        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), logging]),
+        tests("Redis", [nio("NIOCore"), nio("NIOPosix"), logging]),
+        tests("Curl"),
+        tests("Config"),
+        tests("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
+        tests("Store", ["Messages", "Redis", collections, nio("NIOCore"), nio("NIOPosix")]),
+        tests("Workflow", ["Curl", "Messages", "Store", collections]),
+    ]
+)

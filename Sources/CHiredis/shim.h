@@ -1,0 +1,2 @@
+#include <stdlib.h>
+#include <hiredis/read.h>

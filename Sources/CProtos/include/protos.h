@@ -1,0 +1,175 @@
+// Made by tools/generate from proto/. Not to be edited by hand.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "baud/v1/run.pb-c.h"
+#include "baud/v1/thread.pb-c.h"
+#include "baud/v1/event.pb-c.h"
+#include "baud/v1/system.pb-c.h"
+#include "grpc/health/v1/health.pb-c.h"
+
+static inline const ProtobufCMessageDescriptor *baud__v1__run__descriptor_pointer(void) {
+    return &baud__v1__run__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__usage__descriptor_pointer(void) {
+    return &baud__v1__usage__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__failure__descriptor_pointer(void) {
+    return &baud__v1__failure__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__execute_run_request__descriptor_pointer(void) {
+    return &baud__v1__execute_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__get_run_request__descriptor_pointer(void) {
+    return &baud__v1__get_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_runs_request__descriptor_pointer(void) {
+    return &baud__v1__list_runs_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_runs_response__descriptor_pointer(void) {
+    return &baud__v1__list_runs_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__cancel_run_request__descriptor_pointer(void) {
+    return &baud__v1__cancel_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__thread__descriptor_pointer(void) {
+    return &baud__v1__thread__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__initiate_thread_request__descriptor_pointer(void) {
+    return &baud__v1__initiate_thread_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__get_thread_request__descriptor_pointer(void) {
+    return &baud__v1__get_thread_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_threads_request__descriptor_pointer(void) {
+    return &baud__v1__list_threads_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_threads_response__descriptor_pointer(void) {
+    return &baud__v1__list_threads_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__delete_thread_request__descriptor_pointer(void) {
+    return &baud__v1__delete_thread_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__delete_thread_response__descriptor_pointer(void) {
+    return &baud__v1__delete_thread_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__event__descriptor_pointer(void) {
+    return &baud__v1__event__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__waiting__descriptor_pointer(void) {
+    return &baud__v1__waiting__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__agent_progress__descriptor_pointer(void) {
+    return &baud__v1__agent_progress__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__text_delta__descriptor_pointer(void) {
+    return &baud__v1__text_delta__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__step__descriptor_pointer(void) {
+    return &baud__v1__step__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__tool_call__descriptor_pointer(void) {
+    return &baud__v1__tool_call__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__tool_output__descriptor_pointer(void) {
+    return &baud__v1__tool_output__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__tool_result__descriptor_pointer(void) {
+    return &baud__v1__tool_result__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__message_completed__descriptor_pointer(void) {
+    return &baud__v1__message_completed__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__bash_ran__descriptor_pointer(void) {
+    return &baud__v1__bash_ran__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__file_edited__descriptor_pointer(void) {
+    return &baud__v1__file_edited__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__files_created__descriptor_pointer(void) {
+    return &baud__v1__files_created__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__todo_list__descriptor_pointer(void) {
+    return &baud__v1__todo_list__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__todo__descriptor_pointer(void) {
+    return &baud__v1__todo__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__job_plan__descriptor_pointer(void) {
+    return &baud__v1__job_plan__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__job_step__descriptor_pointer(void) {
+    return &baud__v1__job_step__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__next_steps__descriptor_pointer(void) {
+    return &baud__v1__next_steps__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__run_update__descriptor_pointer(void) {
+    return &baud__v1__run_update__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__stream_thread_request__descriptor_pointer(void) {
+    return &baud__v1__stream_thread_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__stream_flow_request__descriptor_pointer(void) {
+    return &baud__v1__stream_flow_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__flow_event__descriptor_pointer(void) {
+    return &baud__v1__flow_event__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__get_health_request__descriptor_pointer(void) {
+    return &baud__v1__get_health_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__health__descriptor_pointer(void) {
+    return &baud__v1__health__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__health__v1__health_check_request__descriptor_pointer(void) {
+    return &grpc__health__v1__health_check_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__health__v1__health_check_response__descriptor_pointer(void) {
+    return &grpc__health__v1__health_check_response__descriptor;
+}
+
+/// The contract as a serialized google.protobuf.FileDescriptorSet, for server reflection.
+extern const uint8_t baud_descriptor_set[];
+extern const size_t baud_descriptor_set_size;

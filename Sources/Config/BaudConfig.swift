@@ -1,0 +1,153 @@
+/// Every setting of the program, valid and typed. `BaudConfig()` has the defaults; `config.toml` lists them all with
+/// their comments.
+///
+/// Made once by ``load(file:environment:flags:)`` when the program starts, then passed on by value.
+public struct BaudConfig: Sendable, Equatable {
+    /// What kind of installation this is; `local` allows what would be careless elsewhere. Also set by `ENV`.
+    public var environment = "local"
+    public var server = Server()
+    public var data = Data()
+    public var redis = Redis()
+    public var worker = Worker()
+    public var events = Events()
+    public var agent = Agent()
+    public var llm = LLM()
+    public var script = Script()
+    public var tools = Tools()
+    public var sandbox = Sandbox()
+    public var cors = CORS()
+    public var log = Log()
+
+    public init() {}
+
+    /// The listening port and its limits.
+    public struct Server: Sendable, Equatable {
+        public var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+        /// A request's body, and a gRPC message; one byte more is refused.
+        public var maxBodyBytes = 4 * 1024 * 1024
+        /// Further connections are closed at once.
+        public var maxConnections = 20_000
+        /// HTTP/2 streams of one connection.
+        public var maxConcurrentStreams = 256
+        /// How long accepted requests and running runs may go on after SIGTERM.
+        public var drain: Duration = .seconds(30)
+    }
+
+    /// Where the program keeps files.
+    public struct Data: Sendable, Equatable {
+        /// The private Redis and the workspaces lie in it; relative to the working directory.
+        public var directory = "data"
+    }
+
+    /// The server that holds all state.
+    public struct Redis: Sendable, Equatable {
+        /// When a private server forces its append-only file to disk.
+        public enum AppendFsync: String, Sendable, CaseIterable {
+            case always
+            case everysec
+            case no
+        }
+
+        /// `redis://[user:password@]host[:port][/database]` or `unix:///path?db=database`. Empty: a private server.
+        public var url = Secret("")
+        public var appendFsync = AppendFsync.always
+        /// In front of every key and channel, so that installations can share a server.
+        public var prefix = ""
+        public var commandTimeout: Duration = .seconds(3)
+    }
+
+    /// How runs are claimed and kept.
+    public struct Worker: Sendable, Equatable {
+        /// Runs that one process carries out at once.
+        public var concurrency = 16
+        /// How long a run belongs to a worker that gives no sign of life.
+        public var lease: Duration = .seconds(10)
+        public var heartbeat: Duration = .seconds(3)
+        /// How often runs of lost workers are looked for.
+        public var reaper: Duration = .seconds(2)
+        /// How often a run is given to a worker before it fails because workers were lost over it.
+        public var maxAttempts = 3
+    }
+
+    /// The event log and its streams.
+    public struct Events: Sendable, Equatable {
+        /// Text deltas that come quicker than this share an event.
+        public var delta: Duration = .milliseconds(15)
+        /// Bytes after which an event is written at once.
+        public var deltaBytes = 16_384
+        public var keepAlive: Duration = .seconds(10)
+        /// How often a queued run's place is told.
+        public var waiting: Duration = .seconds(5)
+    }
+
+    /// The agent's defaults.
+    public struct Agent: Sendable, Equatable {
+        /// An alias or `provider/model`. Empty: the scripted demo, unless a provider has a key.
+        public var model = ""
+        public var maxTurns = 50
+        /// Of one answer.
+        public var maxTokens = 8192
+        /// A file that takes the place of the built-in prompt; empty: the built-in one.
+        public var systemPrompt = ""
+        public var runLimit: Duration = .seconds(3600)
+    }
+
+    /// Which browsers' pages may call.
+    public struct CORS: Sendable, Equatable {
+        /// `https://host[:port]`, or `*` for all.
+        public var origins: [String] = []
+        /// Whether cookies and Authorization may be sent; not together with `*`.
+        public var credentials = false
+        /// How long a browser may remember the answer to a preflight.
+        public var maxAge: Duration = .seconds(600)
+    }
+
+    public struct Log: Sendable, Equatable {
+        public enum Level: String, Sendable, CaseIterable {
+            case trace
+            case debug
+            case info
+            case notice
+            case warning
+            case error
+            case critical
+        }
+
+        public enum Format: String, Sendable, CaseIterable {
+            case text
+            case json
+        }
+
+        public var level = Level.info
+        public var format = Format.text
+    }
+}
+
+/// A host and a port to listen on.
+public struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    public var host: String
+    /// 0 lets the system choose.
+    public var port: Int
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `host:port` or `[IPv6 address]:port`; `nil` for anything else.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

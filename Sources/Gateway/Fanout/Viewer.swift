@@ -1,0 +1,254 @@
+internal import DequeModule
+internal import Messages
+internal import NIOCore
+internal import Store
+
+/// One client's stream of a thread's events: a cursor in the log, moved on as far as the sink takes events.
+///
+/// Back-log and live come from this one cursor, so there is no moment between them in which an event could be lost: the next event
+/// is the one with the next number, be it in the feed's ring or in Redis. Owned by its ``ThreadFeed``; lives on the loop.
+final class Viewer {
+    /// Where a stream begins and what it carries.
+    struct Request: Sendable {
+        var thread: String
+        var start: Start
+        /// Only this run's events; the stream ends with its last.
+        var run: String?
+
+        enum Start: Sendable {
+            case after(EventID)
+            /// After the newest event there is.
+            case newest
+        }
+    }
+
+    /// Events that are read from Redis at once.
+    private static let pageSize = 64
+
+    private let request: Request
+    private let sink: any EventSink
+    private unowned let feed: ThreadFeed
+    private let read: (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void
+    private let onEnd: (Viewer) -> Void
+
+    private var cursor: EventID
+    /// The number of the event after the cursor; unknown until the first page.
+    private var nextSeq: UInt64?
+    /// The end of the log as far as this viewer's pages have shown it.
+    private var knownLastSeq: UInt64 = 0
+    private var backlog = Deque<ThreadFeed.Entry>()
+    private var isReading = false
+    private var mustRead = true
+    private var isPumping = false
+    private var hasEnded = false
+    private var progress = RunProgress()
+    private var lastSent = NIODeadline.now()
+    private var lastWaiting: NIODeadline?
+
+    init(
+        _ request: Request,
+        sink: any EventSink,
+        feed: ThreadFeed,
+        read: @escaping (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void,
+        onEnd: @escaping (Viewer) -> Void
+    ) {
+        self.request = request
+        self.sink = sink
+        self.feed = feed
+        self.read = read
+        self.onEnd = onEnd
+        if case .after(let id) = request.start { cursor = id } else { cursor = .zero }
+        sink.observe(
+            onWritable: { [weak self] in self?.pump() },
+            onClose: { [weak self] in self?.leave() },
+            onDrain: { [weak self] in self?.end(nil) }
+        )
+    }
+
+    // MARK: Moving on
+
+    /// Sends what can be sent. Called whenever there may be more: new events, a page, room in the sink.
+    func pump() {
+        guard !isPumping, !hasEnded, feed.isReady else { return }
+        isPumping = true
+        defer { isPumping = false }
+        while !hasEnded, nextSeq == nil || sink.isWritable {
+            if let entry = next() {
+                deliver(entry)
+            } else if isCaughtUp {
+                return sendWaiting(.now())
+            } else {
+                return readPage()
+            }
+        }
+    }
+
+    /// The connection over which new events come was lost for a while.
+    func readAgain() {
+        mustRead = true
+        pump()
+    }
+
+    private func next() -> ThreadFeed.Entry? {
+        if !backlog.isEmpty { return backlog.removeFirst() }
+        return nextSeq.flatMap { feed.entry(seq: $0) }
+    }
+
+    private var isCaughtUp: Bool {
+        guard let nextSeq, !mustRead else { return false }
+        return nextSeq > max(knownLastSeq, feed.lastSeq)
+    }
+
+    private func deliver(_ entry: ThreadFeed.Entry) {
+        if let nextSeq, entry.header.seq != nextSeq {
+            guard entry.header.seq > nextSeq else { return }
+            return end(.gone(from: nextSeq, to: entry.header.seq - 1))
+        }
+        cursor = entry.id
+        nextSeq = entry.header.seq + 1
+        progress.observe(entry.header)
+        guard request.run == nil || request.run == entry.header.runID else { return }
+        send(entry.item)
+        if entry.header.isFinal, request.run != nil { end(nil) }
+    }
+
+    private func send(_ item: StreamItem) {
+        lastSent = .now()
+        sink.send(item)
+    }
+
+    // MARK: The log
+
+    private func readPage() {
+        guard !isReading else { return }
+        isReading = true
+        mustRead = false
+        // A stream of new events only has no use for the first page but to learn where the log ends.
+        let count = isFirst && request.startsAtNewest ? 1 : Self.pageSize
+        read(cursor, count) { [self] result in
+            isReading = false
+            guard !hasEnded else { return }
+            switch result {
+            case .success(let page): take(page)
+            case .failure(let error):
+                // An outage does not end a stream that has begun: the log is read again with the next tick.
+                guard error.code == .unavailable, !isFirst else { return end(error) }
+                mustRead = true
+            }
+        }
+    }
+
+    private var isFirst: Bool { nextSeq == nil }
+
+    private func take(_ page: EventPage) {
+        knownLastSeq = max(knownLastSeq, page.lastSeq)
+        if isFirst {
+            guard cursor <= page.lastID else {
+                let message = "is ahead of the log, which ends at \(page.lastID)"
+                return end(StoreError(.invalid, message, field: "last_id"))
+            }
+            sink.begin()
+            if request.startsAtNewest {
+                cursor = page.lastID
+                nextSeq = page.lastSeq + 1
+                return pump()
+            }
+        }
+        backlog.append(contentsOf: page.events.compactMap { ThreadFeed.Entry($0) })
+        nextSeq = nextSeq ?? backlog.first?.header.seq ?? page.lastSeq + 1
+        if backlog.isEmpty, let next = nextSeq, next <= page.lastSeq {
+            return end(.gone(from: next, to: page.lastSeq))
+        }
+        pump()
+    }
+
+    // MARK: Events that are not stored
+
+    /// Called every second or so.
+    func tick(_ now: NIODeadline, keepAlive: TimeAmount, waiting: TimeAmount) {
+        guard !hasEnded, nextSeq != nil, sink.isWritable else { return }
+        if mustRead { pump() }
+        if let last = lastWaiting, now - last >= waiting { sendWaiting(now, again: true) }
+        guard now - lastSent >= keepAlive else { return }
+        send(StreamItem(unstored: Event(threadID: request.thread, type: "keep_alive", time: .unixMilliseconds)))
+    }
+
+    private func sendWaiting(_ now: NIODeadline, again: Bool = false) {
+        guard let position = progress.position(of: request.run) else {
+            lastWaiting = nil
+            return
+        }
+        guard again || lastWaiting == nil else { return }
+        lastWaiting = now
+        let waiting = Waiting(position: UInt32(clamping: position))
+        send(
+            StreamItem(
+                unstored: Event(
+                    threadID: request.thread,
+                    runID: request.run ?? "",
+                    type: "waiting",
+                    time: .unixMilliseconds,
+                    payload: .waiting(waiting)
+                )
+            )
+        )
+    }
+
+    // MARK: The end
+
+    func end(_ error: StoreError?) {
+        guard !hasEnded else { return }
+        sink.finish(error)
+        leave()
+    }
+
+    private func leave() {
+        guard !hasEnded else { return }
+        hasEnded = true
+        backlog.removeAll()
+        onEnd(self)
+    }
+}
+
+extension Viewer.Request {
+    fileprivate var startsAtNewest: Bool {
+        if case .newest = start { true } else { false }
+    }
+}
+
+extension StoreError {
+    fileprivate static func gone(from first: UInt64, to last: UInt64) -> StoreError {
+        StoreError(.gone, "events \(first) to \(last) are no longer kept", field: "last_id")
+    }
+}
+
+/// Which runs of a thread wait and which are carried out, as far as the events that a viewer has passed tell.
+private struct RunProgress {
+    private var queued: [String] = []
+    private var running: Set<String> = []
+    private var hasSeenRun = false
+
+    mutating func observe(_ header: EventHeader) {
+        guard !header.runID.isEmpty else { return }
+        hasSeenRun = true
+        switch header.type {
+        case "run_queued":
+            running.remove(header.runID)
+            if !queued.contains(header.runID) { queued.append(header.runID) }
+        case "run_attempt_started":
+            queued.removeAll { $0 == header.runID }
+            running.insert(header.runID)
+        default:
+            guard header.isFinal else { return }
+            queued.removeAll { $0 == header.runID }
+            running.remove(header.runID)
+        }
+    }
+
+    /// How many runs come before this one, or before the thread's next one; nil where nothing is waited for.
+    func position(of run: String?) -> Int? {
+        if let run { return queued.firstIndex(of: run).map { $0 + running.count } }
+        guard running.isEmpty else { return nil }
+        return hasSeenRun && queued.isEmpty ? nil : 0
+    }
+}

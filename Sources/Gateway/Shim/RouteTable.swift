@@ -1,0 +1,119 @@
+internal import Messages
+internal import OrderedCollections
+
+/// Which endpoint a request of the REST interface is for, by verb and path.
+struct RouteTable: Sendable {
+    enum Match {
+        /// `values` are the fields of the request that the path carries.
+        case found(Endpoint, values: OrderedDictionary<String, String>)
+        /// The path is known, the verb is not.
+        case wrongVerb(allowed: [String])
+        case unknown
+    }
+
+    fileprivate enum Segment: Sendable {
+        case literal(String)
+        case field(String)
+    }
+
+    fileprivate struct Entry: Sendable {
+        let verb: String
+        let segments: [Segment]
+        let endpoint: Endpoint
+    }
+
+    private let entries: [Entry]
+
+    /// Routes with literal segments take precedence over those with fields in their places.
+    init(_ endpoints: [Endpoint]) {
+        entries = endpoints.compactMap { endpoint in
+            endpoint.method.route.map { route in
+                Entry(verb: route.verb, segments: Self.segments(route.path), endpoint: endpoint)
+            }
+        }
+        .sorted { $0.fieldCount < $1.fieldCount }
+    }
+
+    private static func segments(_ path: String) -> [Segment] {
+        path.split(separator: "/").map {
+            $0.hasPrefix("{") ? .field(String($0.dropFirst().dropLast())) : .literal(String($0))
+        }
+    }
+
+    /// - Parameter path: without its query, not yet decoded.
+    func match(verb: String, path: Substring) -> Match {
+        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        var allowed: [String] = []
+        for entry in entries {
+            guard let values = entry.values(of: parts) else { continue }
+            if entry.verb == verb || (entry.verb == "GET" && verb == "HEAD") {
+                return .found(entry.endpoint, values: values)
+            }
+            allowed += entry.verb == "GET" ? ["GET", "HEAD"] : [entry.verb]
+        }
+        return allowed.isEmpty ? .unknown : .wrongVerb(allowed: allowed)
+    }
+}
+
+extension RouteTable.Entry {
+    fileprivate var fieldCount: Int {
+        segments.count { if case .field = $0 { true } else { false } }
+    }
+
+    fileprivate func values(of parts: [Substring]) -> OrderedDictionary<String, String>? {
+        guard parts.count == segments.count else { return nil }
+        var values = OrderedDictionary<String, String>()
+        for (segment, part) in zip(segments, parts) {
+            switch segment {
+            case .literal(let text): guard text == part else { return nil }
+            case .field(let name):
+                guard !part.isEmpty, let value = PercentEncoding.decode(part) else { return nil }
+                values[name] = value
+            }
+        }
+        return values
+    }
+}
+
+/// RFC 3986 section 2.1.
+enum PercentEncoding {
+    /// - Returns: nil where the escapes are broken or the bytes are no UTF-8.
+    static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
+            default: bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// The pairs of a query, `a=1&b=2`; of two with one name the last counts. - Returns: nil where an escape is broken.
+    static func query(_ text: some StringProtocol) -> OrderedDictionary<String, String>? {
+        var values = OrderedDictionary<String, String>()
+        for pair in text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = decode(parts[0], plusIsSpace: true),
+                let value = parts.count == 2 ? decode(parts[1], plusIsSpace: true) : ""
+            else { return nil }
+            values[name] = value
+        }
+        return values
+    }
+}

@@ -1,0 +1,47 @@
+internal import HTTP
+internal import Messages
+internal import NIOCore
+internal import Store
+
+/// A viewer's server-sent events (HTML, section 9.2). An error before the first event is an ordinary answer in JSON.
+final class SSESink: EventSink {
+    private static let preamble = ByteBuffer(string: "retry: 1000\n\n")
+
+    private let exchange: Exchange
+    private let answer: Answer
+
+    init(_ exchange: Exchange, _ answer: Answer) {
+        self.exchange = exchange
+        self.answer = answer
+    }
+
+    var isWritable: Bool { exchange.isWritable }
+
+    func begin() {
+        let head = answer.head(
+            200,
+            [("content-type", "text/event-stream"), ("cache-control", "no-cache"), ("x-accel-buffering", "no")]
+        )
+        exchange.start(head)
+        exchange.write(Self.preamble)
+    }
+
+    func send(_ item: StreamItem) { exchange.write(item.sseFrame) }
+
+    func finish(_ error: StoreError?) {
+        if let error {
+            guard exchange.hasResponded else { return answer.fail(error, on: exchange) }
+            let failure = Failure(code: error.code.rawValue, message: error.message)
+            send(StreamItem(unstored: Event(type: "error", time: .unixMilliseconds, payload: .error(failure))))
+        } else if !exchange.hasResponded {
+            begin()
+        }
+        exchange.finish()
+    }
+
+    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
+        exchange.onWritable = onWritable
+        exchange.onClose = { _ in onClose() }
+        exchange.onDrain = onDrain
+    }
+}

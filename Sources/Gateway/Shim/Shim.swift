@@ -1,0 +1,163 @@
+internal import HTTP
+internal import Logging
+internal import Messages
+internal import NIOCore
+internal import OrderedCollections
+internal import Store
+
+/// The REST and SSE interface: JSON or query to the request message, the same use case, the response message to JSON.
+///
+/// Led by the routes and descriptors of the contract; no route has code of its own. Called on the loop of each request.
+struct Shim: Sendable {
+    let routes: RouteTable
+    let fanouts: Fanouts
+    let cors: CORSPolicy
+    /// Largest body that is read, in bytes.
+    let maxBodyBytes: Int
+    let logger: Logger
+
+    func handle(_ exchange: Exchange) {
+        let request = exchange.request
+        let answer = Answer(request, cors: cors)
+        if request.method == "OPTIONS" { return answerOptions(exchange, answer) }
+        let (path, query) = request.target
+        switch routes.match(verb: request.method, path: path) {
+        case .found(let endpoint, let values):
+            receive(exchange, answer, endpoint, values, query)
+        case .wrongVerb(let allowed):
+            let allow = ("allow", (allowed + ["OPTIONS"]).joined(separator: ", "))
+            answer.fail(
+                405,
+                "method_not_allowed",
+                "\(request.method) is not for \(path)",
+                headers: [allow],
+                on: exchange
+            )
+        case .unknown:
+            answer.fail(404, "not_found", "there is nothing at \(path.prefix(200))", on: exchange)
+        }
+    }
+
+    private func answerOptions(_ exchange: Exchange, _ answer: Answer) {
+        let isPreflight = exchange.request.headers["access-control-request-method"] != nil
+        exchange.respond(
+            answer.head(204, isPreflight ? cors.preflight : [("allow", "GET, HEAD, POST, DELETE, OPTIONS")])
+        )
+    }
+
+    // MARK: The request
+
+    private func receive(
+        _ exchange: Exchange,
+        _ answer: Answer,
+        _ endpoint: Endpoint,
+        _ values: OrderedDictionary<String, String>,
+        _ query: Substring
+    ) {
+        guard endpoint.method.route?.verb == "POST" else {
+            guard var fields = PercentEncoding.query(query) else {
+                return answer.fail(StoreError(.invalid, "the query is not well-formed"), on: exchange)
+            }
+            fields.merge(values) { _, fromPath in fromPath }
+            return serve(exchange, answer, endpoint, .object(fields.mapValues { .string($0) }), textual: true)
+        }
+        let type = exchange.request.headers["content-type"]
+        guard type == nil || type.map(Self.isJSON) == true else {
+            return answer.fail(415, "unsupported_media_type", "send application/json", on: exchange)
+        }
+        exchange.collectBody(upTo: maxBodyBytes) { body in
+            switch body {
+            case .success(let body): self.parse(body, exchange, answer, endpoint, values)
+            case .failure(.tooLarge(let limit)):
+                let message = "the body is larger than \(limit) bytes (server.max_body_bytes)"
+                answer.fail(413, "body_too_large", message, on: exchange)
+            case .failure(.malformed(let reason)): answer.fail(StoreError(.invalid, reason), on: exchange)
+            case .failure(.disconnected): break
+            }
+        }
+    }
+
+    private static func isJSON(_ type: String) -> Bool {
+        let name = type.prefix { $0 != ";" }.lowercased()
+        return name == "application/json" || name.hasSuffix("+json")
+    }
+
+    private func parse(
+        _ body: ByteBuffer,
+        _ exchange: Exchange,
+        _ answer: Answer,
+        _ endpoint: Endpoint,
+        _ values: OrderedDictionary<String, String>
+    ) {
+        do {
+            var json = body.readableBytes == 0 ? [:] : try JSON(parsing: body.readableBytesView)
+            guard json.object != nil else {
+                throw StoreError(.invalid, "the body must be a JSON object, not \(json.kind)")
+            }
+            for (name, value) in values { json[name] = .string(value) }
+            serve(exchange, answer, endpoint, json, textual: false)
+        } catch let error as JSONError {
+            answer.fail(StoreError(.invalid, "the body is not valid JSON: \(error)"), on: exchange)
+        } catch {
+            answer.fail(StoreError(describing: error), on: exchange)
+        }
+    }
+
+    // MARK: The use case and its answer
+
+    private func serve(_ exchange: Exchange, _ answer: Answer, _ endpoint: Endpoint, _ json: JSON, textual: Bool) {
+        let message: ByteBuffer
+        do {
+            message = ByteBuffer(bytes: try endpoint.method.request.serialize(json, textual: textual))
+        } catch {
+            return answer.fail(StoreError(describing: error), on: exchange)
+        }
+        let caller = Caller(
+            idempotencyKey: exchange.request.headers["idempotency-key"],
+            lastEventID: exchange.request.headers["last-event-id"]
+        )
+        switch endpoint.handler {
+        case .streaming(let handler):
+            let sink = SSESink(exchange, answer)
+            // HEAD asks for what GET would begin with.
+            guard exchange.request.method != "HEAD" else { return sink.begin() }
+            handler(message, caller, sink, fanouts.fanout(on: exchange.eventLoop))
+        case .unary(let handler):
+            let reply = exchange.eventLoop.makePromise(of: Endpoint.Reply.self)
+            reply.completeWithTask { try await handler(message, caller) }
+            reply.futureResult.assumeIsolated().whenComplete { result in
+                self.finish(result, exchange, answer, endpoint.method)
+            }
+        }
+    }
+
+    private func finish(
+        _ result: Result<Endpoint.Reply, any Error>,
+        _ exchange: Exchange,
+        _ answer: Answer,
+        _ method: Method
+    ) {
+        do {
+            let reply = try result.get()
+            let json = try reply.message.withUnsafeBytes { try method.response.json(fromSerialized: $0) }
+            answer.send(json, status: reply.httpStatus, on: exchange)
+        } catch {
+            let failure = StoreError(describing: error)
+            if failure.code == .internal {
+                logger.error(
+                    "a request failed",
+                    metadata: ["method": "\(method.name)", "request_id": "\(answer.requestID)", "error": "\(error)"]
+                )
+            }
+            answer.fail(failure, on: exchange)
+        }
+    }
+}
+
+extension RequestHead {
+    /// The target's path and query.
+    fileprivate var target: (path: Substring, query: Substring) {
+        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        return (parts[0], parts.count == 2 ? parts[1] : "")
+    }
+}

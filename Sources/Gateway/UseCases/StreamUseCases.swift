@@ -1,0 +1,86 @@
+internal import Messages
+internal import NIOCore
+internal import Store
+
+/// Watching threads, runs and legacy flows.
+struct StreamUseCases: Sendable {
+    let store: Store
+    let runs: RunUseCases
+
+    var endpoints: [Endpoint] {
+        [
+            .streaming(.streamThread, streamThread),
+            .streaming(.executeAndStream, executeAndStream),
+            .streaming(.streamFlow, streamFlow),
+        ]
+    }
+
+    @Sendable private func streamThread(
+        _ request: StreamThreadRequest,
+        _ caller: Caller,
+        _ sink: any EventSink,
+        _ fanout: Fanout
+    ) throws {
+        let lastID = request.lastID.isEmpty ? caller.lastEventID ?? "" : request.lastID
+        let start = try Self.start(lastID)
+        if request.runID.isEmpty {
+            fanout.watch(Viewer.Request(thread: request.threadID, start: start), sink: sink)
+        } else {
+            fanout.watch(sink) {
+                let extent = try await store.extent(ofRun: request.runID, on: request.threadID)
+                let start = Self.start(start, within: extent)
+                return Viewer.Request(thread: request.threadID, start: start, run: request.runID)
+            }
+        }
+    }
+
+    @Sendable private func executeAndStream(
+        _ request: ExecuteRunRequest,
+        _ caller: Caller,
+        _ sink: any EventSink,
+        _ fanout: Fanout
+    ) throws {
+        let start = try Self.start(caller.lastEventID ?? "")
+        fanout.watch(sink) {
+            let run = try await runs.execute(request, caller)
+            let extent = try await store.extent(ofRun: run.runID, on: run.threadID)
+            return Viewer.Request(thread: run.threadID, start: Self.start(start, within: extent), run: run.runID)
+        }
+    }
+
+    @Sendable private func streamFlow(
+        _ request: StreamFlowRequest,
+        _ caller: Caller,
+        _ sink: any EventSink,
+        _ fanout: Fanout
+    ) throws {
+        let lastID = request.lastID.isEmpty ? caller.lastEventID ?? "" : request.lastID
+        guard case .after(let cursor) = try Self.start(lastID) else {
+            throw StoreError(.invalid, "a legacy stream begins with an id or with 0", field: "last_id")
+        }
+        fanout.watchFlow(request.flowUUID, request.flowInputUUID, after: cursor, sink: sink)
+    }
+
+    private static func start(_ lastID: String) throws(StoreError) -> Viewer.Request.Start {
+        switch lastID {
+        case "", "0": return .after(.zero)
+        case "$": return .newest
+        default:
+            guard let id = EventID(lastID) else {
+                let form = "must be the id of an event (milliseconds-counter), 0 for the oldest or $ for what is new"
+                throw StoreError(.invalid, form, field: "last_id")
+            }
+            return .after(id)
+        }
+    }
+
+    /// Not before the run; and if the run has ended, not after its last event, so that the stream tells of the end.
+    private static func start(_ start: Viewer.Request.Start, within extent: RunExtent) -> Viewer.Request.Start {
+        switch (start, extent.end) {
+        case (.newest, nil): .newest
+        case (.newest, let end?): .after(end.predecessor)
+        case (.after(let id), let end?): .after(min(max(id, extent.start), end.predecessor))
+        case (.after(let id), nil): .after(max(id, extent.start))
+        }
+    }
+}

@@ -1,0 +1,182 @@
+public import NIOCore
+
+/// One request and its response, in either HTTP version.
+///
+/// An exchange belongs to its connection's event loop: it is handed to the server's handler there, and everything here
+/// is called there. The connection holds it until both directions have ended; afterwards ``onClose`` has been called,
+/// every callback has been dropped, and every call is a no-op. What is written in one tick of the loop leaves in one
+/// flush.
+public final class Exchange {
+    public let eventLoop: any EventLoop
+    public let request: RequestHead
+
+    /// Called when the unsent bytes fell below 32 KiB, after ``isWritable`` was false.
+    public var onWritable: (() -> Void)?
+    /// Called exactly once, when the exchange has ended in both directions or was cut off.
+    public var onClose: ((CloseReason) -> Void)?
+    /// Called when the server begins to shut down, so that an endless response can come to an end of its own.
+    public var onDrain: (() -> Void)?
+
+    /// Nil once closed, which is what makes every later call a no-op.
+    private var transport: (any ExchangeTransport)?
+    private var body = InboundBody()
+    private var response = ResponseState.pending
+
+    private enum ResponseState { case pending, streaming, bodiless, finished }
+
+    init(request: RequestHead, transport: any ExchangeTransport, eventLoop: any EventLoop) {
+        self.request = request
+        self.transport = transport
+        self.eventLoop = eventLoop
+    }
+
+    // MARK: The request's body
+
+    /// Collects the whole body, then calls `done` once.
+    ///
+    /// A body that is declared or turns out longer than `limit` bytes fails with ``BodyError/tooLarge(limit:)`` at once;
+    /// answer it (413): the rest is not read.
+    public func collectBody(upTo limit: Int, _ done: @escaping (Result<ByteBuffer, BodyError>) -> Void) {
+        guard let transport else { return done(.failure(.disconnected)) }
+        if let declared = request.contentLength, declared > limit {
+            body.discard()
+            return done(.failure(.tooLarge(limit: limit)))
+        }
+        transport.bodyWanted()
+        perform(body.collect(upTo: limit, done))
+    }
+
+    /// Hands over the body as it arrives: `onData` for each part, then `onEnd` once.
+    ///
+    /// The peer may send 64 KiB ahead; each byte must be returned by ``consume(_:)`` for it to send more. A reader that
+    /// does not consume thereby stops its sender.
+    public func readBody(
+        onData: @escaping (ByteBuffer) -> Void,
+        onEnd: @escaping (Result<Void, BodyError>) -> Void
+    ) {
+        guard let transport else { return onEnd(.failure(.disconnected)) }
+        transport.bodyWanted()
+        perform(body.stream(onData: onData, onEnd: onEnd))
+    }
+
+    /// Allows the peer to send so many more bytes of the body.
+    public func consume(_ count: Int) {
+        transport?.bodyConsumed(count)
+    }
+
+    // MARK: The response
+
+    /// Whether less than 64 KiB of this response wait to be sent, and the exchange is open. Stop writing while false.
+    public var isWritable: Bool { transport?.isWritable ?? false }
+
+    /// Whether the exchange has ended; no call has any effect any more.
+    public var isClosed: Bool { transport == nil }
+
+    /// Whether the response has begun.
+    public var hasResponded: Bool { response != .pending }
+
+    /// Sends a whole response. Its `content-length` is filled in; the body is left out where the method or the status
+    /// says so (RFC 9110 section 6.4.1).
+    public func respond(_ head: ResponseHead, body: ByteBuffer = ByteBuffer()) {
+        guard let transport, response == .pending else { return }
+        response = .finished
+        var head = head
+        head.declareLength(body.readableBytes)
+        guard head.mayHaveBody(method: request.method), body.readableBytes > 0 else {
+            return transport.send(head, endsStream: true)
+        }
+        transport.send(head, endsStream: false)
+        transport.send(body)
+        transport.sendEnd(trailers: nil)
+    }
+
+    /// Begins a response whose body is written piece by piece.
+    public func start(_ head: ResponseHead) {
+        guard let transport, response == .pending else { return }
+        let hasBody = head.mayHaveBody(method: request.method)
+        response = hasBody ? .streaming : .bodiless
+        transport.send(head, endsStream: !hasBody)
+    }
+
+    /// Appends to a begun response. The bytes are shared, not copied, until they are framed.
+    public func write(_ bytes: ByteBuffer) {
+        guard response == .streaming, bytes.readableBytes > 0 else { return }
+        transport?.send(bytes)
+    }
+
+    /// Ends a begun response. Trailers go out in HTTP/2, and in HTTP/1.1 as those of the chunked coding.
+    public func finish(trailers: HTTPHeaders? = nil) {
+        guard let transport, response == .streaming || response == .bodiless else { return }
+        let hasBody = response == .streaming
+        response = .finished
+        if hasBody { transport.sendEnd(trailers: trailers) }
+    }
+
+    /// Ends a response that consists of a head alone, which says all: status, headers and, in gRPC, the trailers.
+    public func finish(_ head: ResponseHead) {
+        guard let transport, response == .pending else { return }
+        response = .finished
+        transport.send(head, endsStream: true)
+    }
+
+    /// Breaks the exchange off: RST_STREAM in HTTP/2, the end of the connection in HTTP/1.
+    public func reset() {
+        transport?.abort()
+    }
+}
+
+// MARK: - What the connection reports
+
+extension Exchange: HTTP2StreamSink {
+    var awaitsPeer: Bool { response == .pending }
+
+    func received(_ bytes: ByteBuffer) {
+        perform(body.receive(bytes))
+    }
+
+    func receivedEnd(_ result: Result<Void, BodyError>) {
+        perform(body.end(result))
+    }
+
+    /// Trailers of a request carry nothing that any handler here asks for.
+    func receivedEnd(trailers: HTTPHeaders?) {
+        receivedEnd(.success(()))
+    }
+
+    func becameWritable() {
+        onWritable?()
+    }
+
+    func drain() {
+        onDrain?()
+    }
+
+    /// Ends the exchange and lets go of every callback, and with them of whatever they hold.
+    func closed(_ reason: CloseReason) {
+        guard transport != nil else { return }
+        perform(body.end(.failure(.disconnected)))
+        transport = nil
+        response = .finished
+        let onClose = self.onClose
+        (self.onClose, onWritable, onDrain) = (nil, nil, nil)
+        body = InboundBody()
+        onClose?(reason)
+    }
+
+    private func perform(_ action: InboundBody.Action) {
+        switch action {
+        case .none:
+            break
+        case .consume(let count):
+            transport?.bodyConsumed(count)
+        case .complete(let done, let result, let count):
+            if count > 0 { transport?.bodyConsumed(count) }
+            done(result)
+        case .deliver(let onData, let bytes):
+            onData(bytes)
+        case .deliverLast(let onData, let bytes, let onEnd, let result):
+            if let bytes { onData(bytes) }
+            onEnd(result)
+        }
+    }
+}

@@ -1,0 +1,358 @@
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP/1 connection of the server; loop-bound.
+///
+/// It stands behind NIOHTTP1's parser and serves one ``Exchange`` at a time: what a client sends ahead waits, in order,
+/// until the exchange before it is complete, and when much waits the socket is not read. Responses are framed here and
+/// leave in one flush for each tick of the loop.
+final class HTTP1Connection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    enum Input {
+        case part(HTTPServerRequestPart)
+        /// Nothing after this is parsed, and its answer is the last.
+        case failure(HTTP1Rejection)
+    }
+
+    /// Called once, when the channel has ended.
+    var onClose: (() -> Void)?
+    /// Set by the guard when a head has begun and not ended.
+    var headIsPending = false
+    /// Whether the parser stands between two requests.
+    private(set) var awaitsHead = true
+    /// How many parts the parser has produced.
+    private(set) var partCount = 0
+
+    private let limits: HTTPLimits
+    private let handler: (Exchange) -> Void
+    private var context: ChannelHandlerContext?
+    private var waiting = CircularBuffer<Input>()
+    private var exchange: Exchange?
+    private var turn = HTTP1Turn()
+    private var phase = Phase.open
+    private var isAdvancing = false
+    private var isDraining = false
+    private var isReading = false
+    private var isFlushScheduled = false
+    private var isPaused = false
+    /// Body bytes that were handed on and not consumed.
+    private var unconsumed = 0
+
+    /// What the sweep watches.
+    private var progressed = true
+    private var lastProgress = NIODeadline.uptimeNanoseconds(0)
+
+    private enum Phase {
+        case open
+        /// The last answer is given; input is dropped until the peer, who may still be sending, has read it.
+        case lingering
+        case closed
+    }
+
+    init(limits: HTTPLimits, handler: @escaping (Exchange) -> Void) {
+        self.limits = limits
+        self.handler = handler
+    }
+
+    /// Puts the guard, the parser and this handler in line.
+    func install(on pipeline: ChannelPipeline.SynchronousOperations) throws {
+        var parserLimits = NIOHTTPDecoderLimitConfiguration()
+        parserLimits.maxHeaderFieldSize = max(limits.maxHeaderListBytes, limits.maxRequestLineBytes)
+        parserLimits.maxHeaderListSize = limits.maxHeaderListBytes + limits.maxRequestLineBytes
+        parserLimits.maxHeaderFieldCount = limits.maxHeaderCount
+        try pipeline.addHandler(RequestLineGuard(limit: limits.maxRequestLineBytes, connection: self))
+        try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: parserLimits)))
+        try pipeline.addHandler(self)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    private func end() {
+        guard phase != .closed else { return }
+        phase = .closed
+        waiting.removeAll()
+        let (exchange, onClose) = (self.exchange, self.onClose)
+        (self.exchange, self.onClose) = (nil, nil)
+        exchange?.closed(.disconnected)
+        onClose?()
+    }
+}
+
+// MARK: - Receiving
+
+extension HTTP1Connection {
+    var acceptsInput: Bool { phase == .open }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isReading = true
+        receive(.part(unwrapInboundIn(data)))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        if phase != .closed { context.flush() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        receive(.failure(HTTP1Rejection(error)))
+    }
+
+    func receive(_ input: Input) {
+        guard phase == .open else { return }
+        partCount &+= 1
+        progressed = true
+        switch input {
+        case .part(.head):
+            (awaitsHead, headIsPending) = (false, false)
+        case .part(.end):
+            awaitsHead = true
+        case .part(.body), .failure:
+            break
+        }
+        waiting.append(input)
+        advance()
+        updatePause()
+    }
+
+    /// Takes input until it belongs to a request whose turn has not come.
+    private func advance() {
+        guard !isAdvancing else { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while phase == .open, exchange == nil || !turn.requestEnded, let input = waiting.popFirst() {
+            switch input {
+            case .part(.head(let head)): begin(head)
+            case .part(.body(let bytes)): receivedBody(bytes)
+            case .part(.end): receivedEnd()
+            case .failure(let rejection): fail(rejection)
+            }
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead) {
+        guard let context else { return }
+        do throws(HTTP1Rejection) {
+            var request = try RequestHead(head, limits: limits)
+            request.remoteAddress = context.channel.remoteAddress
+            turn = HTTP1Turn(
+                request,
+                isKeepAlive: head.isKeepAlive && !isDraining && !head.headers.contains(name: "upgrade")
+            )
+            let exchange = Exchange(request: request, transport: self, eventLoop: context.eventLoop)
+            self.exchange = exchange
+            unconsumed = 0
+            handler(exchange)
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func receivedBody(_ bytes: ByteBuffer) {
+        guard !turn.responseEnded else { return }
+        unconsumed += bytes.readableBytes
+        exchange?.received(bytes)
+    }
+
+    private func receivedEnd() {
+        turn.requestEnded = true
+        exchange?.receivedEnd(.success(()))
+        completeTurn()
+    }
+
+    /// The request in hand, or the bytes after it, cannot be understood.
+    private func fail(_ rejection: HTTP1Rejection) {
+        if let exchange {
+            turn.isKeepAlive = false
+            exchange.receivedEnd(.failure(.malformed(rejection.message)))
+            guard !exchange.hasResponded else { return close() }
+            exchange.respond(rejection.head, body: ByteBuffer(string: rejection.body))
+        } else {
+            turn = HTTP1Turn()
+            write(HTTP1Encoder.head(rejection.head, version: .http1_1, connection: "close"))
+            write(ByteBuffer(string: rejection.body))
+        }
+        linger()
+    }
+
+    /// Goes on to the next request once both directions of this one have ended.
+    private func completeTurn() {
+        guard phase == .open, turn.responseEnded, let exchange else { return }
+        guard turn.requestEnded else {
+            // The rest of a short body is passed over; a long one is not waited for.
+            if !turn.isKeepAlive { linger() }
+            return
+        }
+        self.exchange = nil
+        exchange.closed(.completed)
+        guard phase == .open else { return }
+        if turn.isKeepAlive, !isDraining { advance() } else { linger() }
+    }
+
+    /// Reads no more while a reader is behind, or while much waits for its turn.
+    private func updatePause() {
+        let limit = isPaused ? HTTPLimits.lowWaterMark : HTTPLimits.highWaterMark
+        let shouldPause = phase == .open && (unconsumed >= limit || waiting.count > (isPaused ? 0 : 64))
+        guard shouldPause != isPaused, let context, phase != .closed else { return }
+        isPaused = shouldPause
+        do {
+            try context.channel.syncOptions?.setOption(.autoRead, value: !shouldPause)
+        } catch {
+            close()
+        }
+    }
+}
+
+// MARK: - Sending
+
+extension HTTP1Connection: ExchangeTransport {
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    func bodyWanted() {
+        guard turn.takeContinue() else { return }
+        write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
+    }
+
+    func bodyConsumed(_ count: Int) {
+        unconsumed = max(0, unconsumed - count)
+        updatePause()
+    }
+
+    func send(_ head: ResponseHead, endsStream: Bool) {
+        guard let exchange else { return }
+        let head = turn.begin(head, request: exchange.request, endsStream: endsStream)
+        write(HTTP1Encoder.head(head, version: exchange.request.version, connection: turn.connectionField))
+        if endsStream { responseEnded() }
+    }
+
+    func send(_ bytes: ByteBuffer) {
+        switch turn.framing {
+        case .chunked:
+            write(HTTP1Encoder.chunkHead(length: bytes.readableBytes))
+            write(bytes)
+            write(HTTP1Encoder.lineEnd)
+        case .plain:
+            write(bytes)
+        }
+    }
+
+    func sendEnd(trailers: HTTPHeaders?) {
+        if turn.framing == .chunked { write(HTTP1Encoder.lastChunk(trailers: trailers)) }
+        responseEnded()
+    }
+
+    func abort() {
+        close()
+    }
+
+    private func responseEnded() {
+        turn.responseEnded = true
+        unconsumed = 0
+        updatePause()
+        completeTurn()
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        guard let context, phase != .closed else { return }
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        guard !isReading, !isFlushScheduled else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isFlushScheduled = false
+            self.context?.flush()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        progressed = true
+        if context.channel.isWritable { exchange?.becameWritable() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Closes after everything is sent. The peer gets a while to read it: closing upon unread input would reset the
+    /// connection and take the answer with it (RFC 9112 section 9.6).
+    private func linger() {
+        guard phase == .open, let context else { return }
+        phase = .lingering
+        let isQuiet = turn.requestEnded && waiting.isEmpty
+        waiting.removeAll()
+        unconsumed = 0
+        updatePause()
+        let exchange = self.exchange
+        self.exchange = nil
+        (progressed, lastProgress) = (true, .uptimeNanoseconds(0))
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            context.close(mode: isQuiet ? .all : .output, promise: nil)
+        }
+        exchange?.closed(.completed)
+    }
+}
+
+// MARK: - Shutdown and time
+
+extension HTTP1Connection: ServerConnection {
+    private static let lingerTime = TimeAmount.seconds(2)
+
+    func close() {
+        context?.close(promise: nil)
+    }
+
+    func drain() {
+        isDraining = true
+        guard let exchange else { return linger() }
+        exchange.drain()
+    }
+
+    func sweep(now: NIODeadline) {
+        if progressed {
+            progressed = false
+            lastProgress = now
+            return
+        }
+        let silence = now - lastProgress
+        switch phase {
+        case .closed:
+            break
+        case .lingering:
+            if silence >= Self.lingerTime { close() }
+        case .open:
+            sweepOpen(silence: silence)
+        }
+    }
+
+    private func sweepOpen(silence: TimeAmount) {
+        if let exchange {
+            let peersTurn = !isWritable || !turn.requestEnded && exchange.awaitsPeer
+            if peersTurn, silence >= limits.stallTimeout.timeAmount { close() }
+        } else if headIsPending {
+            if silence >= limits.headerTimeout.timeAmount { receive(.failure(.headerTimeout)) }
+        } else if silence >= limits.idleTimeout.timeAmount {
+            close()
+        }
+    }
+}
+
+extension HTTP1Rejection {
+    var head: ResponseHead {
+        ResponseHead(
+            status: status,
+            headers: ["content-type": "application/json", "content-length": String(body.utf8.count)]
+        )
+    }
+}

@@ -1,0 +1,98 @@
+import CNghttp2
+
+/// nghttp2's callbacks and options. Each callback finds its object and calls one method of it.
+///
+/// Both objects live as long as the process; nghttp2 copies what it needs of them when a session is made.
+enum HTTP2Callbacks {
+    /// Immutable after its initialisation, and nghttp2 only reads from it.
+    nonisolated(unsafe) static let callbacks: OpaquePointer? = makeCallbacks()
+    /// Immutable after its initialisation, and nghttp2 only reads from it.
+    nonisolated(unsafe) static let options: OpaquePointer? = makeOptions()
+
+    private static func makeOptions() -> OpaquePointer? {
+        var options: OpaquePointer?
+        guard nghttp2_option_new(&options) == 0 else { return nil }
+        // An unread body stops its sender; see `HTTP2Connection.consumed`.
+        nghttp2_option_set_no_auto_window_update(options, 1)
+        nghttp2_option_set_no_closed_streams(options, 1)
+        // 1,000 received resets at once and 33 a second more, then GOAWAY.
+        nghttp2_option_set_stream_reset_rate_limit(options, 1_000, 33)
+        nghttp2_option_set_max_continuations(options, 8)
+        nghttp2_option_set_max_outbound_ack(options, 1_000)
+        return options
+    }
+
+    private static func makeCallbacks() -> OpaquePointer? {
+        var callbacks: OpaquePointer?
+        guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
+        nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
+            guard let frame, let connection = HTTP2Callbacks.connection(user) else { return 0 }
+            return connection.beganHeaders(HTTP2Callbacks.header(frame), frame.pointee.headers.cat)
+        }
+        nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+            _,
+            _,
+            name,
+            nameLength,
+            value,
+            valueLength,
+            _,
+            user in
+            HTTP2Callbacks.connection(user)?.receivedField(
+                name: UnsafeBufferPointer(start: name, count: nameLength),
+                value: UnsafeBufferPointer(start: value, count: valueLength)
+            ) ?? 0
+        }
+        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
+            guard let frame else { return 0 }
+            HTTP2Callbacks.connection(user)?.receivedFrame(HTTP2Callbacks.header(frame))
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, bytes, count, user in
+            HTTP2Callbacks.connection(user)?.receivedData(UnsafeRawBufferPointer(start: bytes, count: count), on: id)
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
+            guard let frame else { return 0 }
+            let code = frame.pointee.hd.type == HTTP2Frame.reset ? frame.pointee.rst_stream.error_code : 0
+            HTTP2Callbacks.connection(user)?.sentFrame(HTTP2Callbacks.header(frame), code: code)
+            return 0
+        }
+        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
+            HTTP2Callbacks.connection(user)?.closedStream(id, code: code)
+            return 0
+        }
+        return callbacks
+    }
+
+    /// The source of every stream's DATA frames.
+    static let readData: nghttp2_data_source_read_callback = { _, _, target, length, flags, source, _ in
+        guard let flags, let stream = source?.pointee.ptr else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
+        return Unmanaged<HTTP2Stream>.fromOpaque(stream).takeUnretainedValue()
+            .fill(UnsafeMutableRawBufferPointer(start: target, count: length), flags: flags)
+    }
+
+    private static func connection(_ user: UnsafeMutableRawPointer?) -> HTTP2Connection? {
+        user.map { Unmanaged<HTTP2Connection>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// The header that every member of the frame union begins with, without a copy of the union.
+    private static func header(_ frame: UnsafePointer<nghttp2_frame>) -> nghttp2_frame_hd {
+        UnsafeRawPointer(frame).assumingMemoryBound(to: nghttp2_frame_hd.self).pointee
+    }
+}
+
+/// Frame types (RFC 9113 section 6) as the frame header has them.
+enum HTTP2Frame {
+    static let data = UInt8(NGHTTP2_DATA.rawValue)
+    static let headers = UInt8(NGHTTP2_HEADERS.rawValue)
+    static let priority = UInt8(NGHTTP2_PRIORITY.rawValue)
+    static let reset = UInt8(NGHTTP2_RST_STREAM.rawValue)
+    static let settings = UInt8(NGHTTP2_SETTINGS.rawValue)
+    static let ping = UInt8(NGHTTP2_PING.rawValue)
+    static let goAway = UInt8(NGHTTP2_GOAWAY.rawValue)
+    static let windowUpdate = UInt8(NGHTTP2_WINDOW_UPDATE.rawValue)
+
+    /// END_STREAM of HEADERS and DATA; ACK of SETTINGS and PING has the same bit.
+    static let endStreamOrAck = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
+}

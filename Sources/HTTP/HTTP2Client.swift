@@ -1,0 +1,85 @@
+public import NIOCore
+import NIOPosix
+
+/// A client's connection to one server by cleartext HTTP/2 with prior knowledge; bound to its event loop.
+///
+/// Any number of requests share it. When it becomes unavailable (a GOAWAY, an error, the end of the connection) the
+/// requests under way may still finish; a new one needs a new connection.
+public final class HTTP2Client {
+    private let connection: HTTP2Connection
+    private let eventLoop: any EventLoop
+    private let channel: any Channel
+
+    private init(connection: HTTP2Connection, channel: any Channel) {
+        self.connection = connection
+        self.channel = channel
+        eventLoop = channel.eventLoop
+    }
+
+    /// Connects; fails with what the system says.
+    public static func connect(
+        host: String,
+        port: Int,
+        on eventLoop: any EventLoop,
+        timeout: Duration = .seconds(10)
+    ) -> EventLoopFuture<NIOLoopBound<HTTP2Client>> {
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(timeout.timeAmount)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
+            .connect(host: host, port: port)
+            .flatMapThrowing { channel in
+                let connection = HTTP2Connection(side: .client, limits: .client, scratch: SendScratch()) {
+                    block,
+                    stream in
+                    (stream.sink as? ClientExchange)?.received(block)
+                }
+                try channel.pipeline.syncOperations.addHandler(connection)
+                return NIOLoopBound(HTTP2Client(connection: connection, channel: channel), eventLoop: eventLoop)
+            }
+    }
+
+    /// Whether a request can be sent.
+    public var isAvailable: Bool { connection.isAvailable }
+
+    /// The end of the connection.
+    public var closeFuture: EventLoopFuture<Void> { channel.closeFuture }
+
+    /// Sends the head of a request, and with `endsStream` all of it; nil when the connection is not available.
+    public func send(
+        _ head: RequestHead,
+        endsStream: Bool = false,
+        configure: (ClientExchange) -> Void
+    ) -> ClientExchange? {
+        let stream = HTTP2Stream(id: 0, connection: connection)
+        let pseudo = [
+            (name: ":method", value: head.method), (name: ":scheme", value: head.scheme),
+            (name: ":path", value: head.path), (name: ":authority", value: head.authority),
+        ]
+        guard connection.open(stream, pseudo: pseudo, headers: head.headers, endsStream: endsStream) else { return nil }
+        let exchange = ClientExchange(stream: stream, eventLoop: eventLoop)
+        stream.sink = exchange
+        configure(exchange)
+        return exchange
+    }
+
+    /// Takes no more requests and closes when the present ones have ended.
+    public func drain() {
+        connection.drain()
+    }
+
+    /// Closes at once; requests under way end with ``CloseReason/disconnected``.
+    public func close() {
+        connection.close()
+    }
+}
+
+extension HTTPLimits {
+    /// A client trusts its server with more of everything but time, which its calls bound themselves.
+    fileprivate static let client: HTTPLimits = {
+        var limits = HTTPLimits()
+        limits.maxHeaderListBytes = 64 * 1024
+        limits.floodBurst = 10_000
+        return limits
+    }()
+}

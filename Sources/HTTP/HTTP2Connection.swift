@@ -1,0 +1,475 @@
+import CNghttp2
+import NIOCore
+
+/// One HTTP/2 connection, of a server or of a client: the channel handler that owns the nghttp2 session.
+///
+/// Loop-bound. Bytes go in by `mem_recv`, whose callbacks only record; then what was recorded is delivered; then
+/// everything that became ready in this tick of the loop leaves by one `mem_send` drain into a buffer that the loop's
+/// connections share. nghttp2 is never entered from its own callbacks, with the one exception in `HTTP2Stream.fill`.
+final class HTTP2Connection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Side { case server, client }
+
+    /// Takes the head of a new request (server) or of a response (client).
+    let receivedHead: (HeaderBlock, HTTP2Stream) -> Void
+    /// Called once, when the connection takes no new streams any more: GOAWAY, an error, or the end of the channel.
+    var onUnavailable: (() -> Void)?
+    /// Called once, when the channel has ended.
+    var onClose: (() -> Void)?
+
+    /// Nil before the handler is added and after the connection has ended.
+    private(set) var session: OpaquePointer?
+    /// Streams for which something is recorded and not yet delivered.
+    var touched: [HTTP2Stream] = []
+
+    private let side: Side
+    private let limits: HTTPLimits
+    private let scratch: SendScratch
+    private var context: ChannelHandlerContext?
+    private var streams = HTTP2StreamList()
+    private var strings = StringCache()
+    private var flood: FloodGuard
+    private var floodExceeded = false
+
+    /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
+    private var current: HTTP2Stream?
+    private var blocksBegun = 0
+    private var blockIsOpen = false
+    /// The open block that the last sweep saw, and since when.
+    private var slowBlock: (number: Int, since: NIODeadline)?
+    private var unconsumed = 0
+
+    private var isReading = false
+    /// Set while the connection sends or delivers, both of which can lead back here.
+    private var isBusy = false
+    private var isFlushScheduled = false
+
+    private var openedAt: NIODeadline?
+    private var idleSince: NIODeadline?
+    private var settingsReceived = false
+    private var shutdown = Shutdown.none
+    private var finalGoAwayDue = false
+    private var isUnavailable = false
+
+    private enum Shutdown { case none, noticed, final }
+
+    init(
+        side: Side,
+        limits: HTTPLimits,
+        scratch: SendScratch,
+        receivedHead: @escaping (HeaderBlock, HTTP2Stream) -> Void
+    ) {
+        self.side = side
+        self.limits = limits
+        self.scratch = scratch
+        self.receivedHead = receivedHead
+        flood = FloodGuard(burst: limits.floodBurst)
+    }
+
+    var channel: (any Channel)? { context?.channel }
+    var streamCount: Int { streams.count }
+    /// Whether a new stream can be opened, on a client.
+    var isAvailable: Bool { session != nil && !isUnavailable }
+
+    // MARK: Lifecycle
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let user = Unmanaged.passUnretained(self).toOpaque()
+        let result =
+            switch side {
+            case .server: nghttp2_session_server_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
+            case .client: nghttp2_session_client_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
+            }
+        guard result == 0, session != nil else { return context.close(promise: nil) }
+        submit { submitSettings($0) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func submitSettings(_ session: OpaquePointer) -> CInt {
+        var settings = [
+            nghttp2_settings_entry(settings_id: CInt(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
+            nghttp2_settings_entry(
+                settings_id: CInt(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
+                value: UInt32(clamping: limits.maxHeaderListBytes)
+            ),
+        ]
+        switch side {
+        case .server:
+            settings.append(
+                nghttp2_settings_entry(
+                    settings_id: CInt(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+                    value: UInt32(clamping: limits.maxConcurrentStreams)
+                )
+            )
+        case .client:
+            settings.append(
+                nghttp2_settings_entry(settings_id: CInt(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0)
+            )
+        }
+        let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        let result = nghttp2_submit_settings(session, flags, settings, settings.count)
+        // Bytes of a connection are acknowledged as they come; only each stream is held back by its reader.
+        return result == 0 ? nghttp2_session_set_local_window_size(session, flags, 0, 1 << 20) : result
+    }
+
+    /// The connection is over: every stream is closed, whatever else happens.
+    private func end() {
+        guard let session else { return }
+        self.session = nil
+        // Deleting a session does not report its streams as closed.
+        nghttp2_session_del(session)
+        current = nil
+        let undelivered = touched
+        touched = []
+        for stream in undelivered { stream.abandon() }
+        while let stream = streams.removeFirst() { stream.close(.disconnected) }
+        becomeUnavailable()
+        let onClose = self.onClose
+        self.onClose = nil
+        onClose?()
+    }
+
+    private func becomeUnavailable() {
+        guard !isUnavailable else { return }
+        isUnavailable = true
+        let onUnavailable = self.onUnavailable
+        self.onUnavailable = nil
+        onUnavailable?()
+    }
+}
+
+// MARK: - Receiving
+
+extension HTTP2Connection {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard let session else { return }
+        isReading = true
+        let result = unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        }
+        if unconsumed > 0 {
+            submit { nghttp2_session_consume_connection($0, unconsumed) }
+            unconsumed = 0
+        }
+        if floodExceeded || result == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) {
+            submit { nghttp2_session_terminate_session($0, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
+        }
+        if finalGoAwayDue { sendFinalGoAway() }
+        deliver()
+        if result < 0 {
+            isReading = false
+            flush()
+            context.close(promise: nil)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        flush()
+    }
+
+    func beganHeaders(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) -> CInt {
+        guard let session else { return 0 }
+        blocksBegun += 1
+        blockIsOpen = true
+        if category == NGHTTP2_HCAT_REQUEST {
+            let stream = HTTP2Stream(id: header.stream_id, connection: self)
+            guard attach(stream, in: session) else { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue }
+            flood.receivedRequest()
+            current = stream
+        } else {
+            current = stream(header.stream_id)
+            current?.beginHeaders()
+        }
+        return 0
+    }
+
+    func receivedField(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> CInt {
+        guard let current else { return 0 }
+        let accepted = current.addField(name: name, value: value, limits: limits, strings: &strings)
+        // Resets the stream, and goes on decoding the block for the sake of the shared compression state.
+        return accepted ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+
+    func receivedFrame(_ header: nghttp2_frame_hd) {
+        let marked = header.flags & HTTP2Frame.endStreamOrAck != 0
+        switch header.type {
+        case HTTP2Frame.headers:
+            blockIsOpen = false
+            guard let stream = current else { return }
+            current = nil
+            if !stream.arriving.isInformational { stream.endHeaders(isHead: stream.arriving.isHead) }
+            if marked { stream.endRemote() }
+        case HTTP2Frame.data where marked:
+            stream(header.stream_id)?.endRemote()
+        case HTTP2Frame.data where header.length == 0:
+            count(.emptyData)
+        case HTTP2Frame.settings where !marked:
+            settingsReceived = true
+            count(.settings)
+        case HTTP2Frame.ping where marked:
+            finalGoAwayDue = shutdown == .noticed
+        case HTTP2Frame.ping:
+            count(.ping)
+        case HTTP2Frame.priority:
+            count(.priority)
+        case HTTP2Frame.windowUpdate:
+            count(.windowUpdate)
+        case HTTP2Frame.goAway:
+            becomeUnavailable()
+        case _:
+            break
+        }
+    }
+
+    func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
+        unconsumed += bytes.count
+        guard let context else { return }
+        stream(id)?.append(bytes, allocator: context.channel.allocator)
+    }
+
+    func closedStream(_ id: Int32, code: UInt32) {
+        guard let stream = stream(id) else { return }
+        if current === stream {
+            current = nil
+            blockIsOpen = false
+        }
+        stream.recordClose(code)
+        streams.remove(stream)
+    }
+
+    private func count(_ frame: FloodGuard.Frame) {
+        if !flood.admits(frame) { floodExceeded = true }
+    }
+
+    private func stream(_ id: Int32) -> HTTP2Stream? {
+        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+        return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
+    private func attach(_ stream: HTTP2Stream, in session: OpaquePointer) -> Bool {
+        let pointer = Unmanaged.passUnretained(stream).toOpaque()
+        guard nghttp2_session_set_stream_user_data(session, stream.id, pointer) == 0 else { return false }
+        streams.insert(stream)
+        return true
+    }
+
+    /// The reader of a stream's body has room again.
+    func consumed(_ count: Int, on stream: HTTP2Stream) {
+        guard count > 0, !stream.remoteEnded else { return }
+        submit { nghttp2_session_consume_stream($0, stream.id, count) }
+    }
+
+    /// Tells each stream what happened on it. What the application does in answer is queued, and sent by the caller.
+    private func deliver() {
+        while !touched.isEmpty {
+            let batch = touched
+            touched = []
+            for stream in batch { stream.deliver() }
+        }
+    }
+}
+
+// MARK: - Sending
+
+extension HTTP2Connection {
+    /// Hands something to nghttp2, which only queues it, and sees to it that it is sent in this tick.
+    ///
+    /// nghttp2 refuses what concerns a stream that has ended meanwhile; its close is then already on its way to the
+    /// stream. Out of memory is the one refusal the connection does not survive.
+    func submit(_ body: (OpaquePointer) -> CInt) {
+        guard let session else { return }
+        if body(session) == NGHTTP2_ERR_NOMEM.rawValue { context?.close(promise: nil) }
+        scheduleFlush()
+    }
+
+    /// Opens a stream for a request; false when that is no longer possible.
+    func open(_ stream: HTTP2Stream, pseudo: [HTTPHeaders.Element], headers: HTTPHeaders, endsStream: Bool) -> Bool {
+        guard isAvailable, let session else { return false }
+        var provider = stream.dataProvider
+        let pointer = Unmanaged.passUnretained(stream).toOpaque()
+        let id = HeaderEncoder.withFields(pseudo, headers) { fields, count in
+            endsStream
+                ? nghttp2_submit_request(session, nil, fields, count, nil, pointer)
+                : nghttp2_submit_request(session, nil, fields, count, &provider, pointer)
+        }
+        guard id > 0 else {
+            becomeUnavailable()
+            return false
+        }
+        stream.id = id
+        streams.insert(stream)
+        scheduleFlush()
+        return true
+    }
+
+    /// Sends at the end of this tick: of the read that is under way, or else of the loop's present round.
+    func scheduleFlush() {
+        guard !isReading, !isBusy, !isFlushScheduled, let context else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isFlushScheduled = false
+            self.flush()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        flush()
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Sends what is ready, and delivers what comes of it, until there is no more or the socket takes no more.
+    private func flush() {
+        guard !isBusy, !isReading else { return }
+        isBusy = true
+        // A stream that is refilled as fast as it drains must not keep the loop from its other connections.
+        var rounds = 16
+        while rounds > 0, let context, context.channel.isWritable, sendOnce(context) || !touched.isEmpty {
+            deliver()
+            rounds -= 1
+        }
+        isBusy = false
+        closeIfDone()
+        if rounds == 0 { scheduleFlush() }
+    }
+
+    /// Fills the shared buffer once and writes it. False when there was nothing to send.
+    private func sendOnce(_ context: ChannelHandlerContext) -> Bool {
+        guard let session else { return false }
+        var failed = false
+        scratch.buffer.clear(minimumCapacity: SendScratch.capacity)
+        scratch.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: SendScratch.capacity) { target in
+            var filled = 0
+            while filled < SendScratch.flushSize {
+                var bytes: UnsafePointer<UInt8>?
+                let count = nghttp2_session_mem_send(session, &bytes)
+                guard count > 0, let bytes, filled + count <= target.count else {
+                    failed = count != 0
+                    break
+                }
+                UnsafeMutableRawBufferPointer(rebasing: target[filled...])
+                    .copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: count))
+                filled += count
+            }
+            return filled
+        }
+        if failed { context.close(promise: nil) }
+        guard scratch.buffer.readableBytes > 0 else { return false }
+        context.writeAndFlush(wrapOutboundOut(scratch.buffer), promise: nil)
+        return !failed
+    }
+
+    func sentFrame(_ header: nghttp2_frame_hd, code: UInt32) {
+        switch header.type {
+        case HTTP2Frame.data, HTTP2Frame.headers:
+            if header.type == HTTP2Frame.data { flood.sentData() }
+            // A client may end its side first, a server has no use for what follows its answer.
+            guard side == .server, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
+            stream(header.stream_id)?.recordAnswered()
+        case HTTP2Frame.reset:
+            let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
+            if !isOwn, !flood.admits(.provokedReset) { floodExceeded = true }
+        case _:
+            break
+        }
+    }
+
+    /// nghttp2 wants neither to read nor to write after the last GOAWAY and the last stream.
+    private func closeIfDone() {
+        guard let session, let context, touched.isEmpty else { return }
+        if nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0 {
+            context.close(promise: nil)
+        }
+    }
+}
+
+// MARK: - Shutdown and time
+
+extension HTTP2Connection: ServerConnection {
+    /// Begins a graceful end (RFC 9113 section 6.8): a first GOAWAY that names no stream; a second one, with the last
+    /// stream accepted, when the peer has answered a PING and so has seen the first.
+    func drain() {
+        guard shutdown == .none, session != nil else { return }
+        shutdown = .noticed
+        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+        switch side {
+        case .server:
+            submit { nghttp2_submit_shutdown_notice($0) }
+            submit { nghttp2_submit_ping($0, none, nil) }
+        case .client:
+            sendFinalGoAway()
+        }
+        becomeUnavailable()
+        // Of a copy: what is visited may come back here.
+        let streams = self.streams
+        streams.forEach { $0.sink?.drain() }
+    }
+
+    private func sendFinalGoAway() {
+        finalGoAwayDue = false
+        guard shutdown == .noticed else { return }
+        shutdown = .final
+        submit { session in
+            let last = nghttp2_session_get_last_proc_stream_id(session)
+            let code = NGHTTP2_NO_ERROR.rawValue
+            return nghttp2_submit_goaway(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code, nil, 0)
+        }
+    }
+
+    func close() {
+        context?.close(promise: nil)
+    }
+
+    /// Applies every limit that is a time; called once a second.
+    func sweep(now: NIODeadline) {
+        flood.refill()
+        let openedAt = self.openedAt ?? now
+        self.openedAt = openedAt
+        if !settingsReceived, now - openedAt >= limits.prefaceTimeout.timeAmount { return close() }
+        if shutdown == .noticed { sendFinalGoAway() }
+        sweepHeaders(now: now)
+        sweepIdle(now: now)
+        let timeout = limits.stallTimeout.timeAmount
+        let streams = self.streams
+        streams.forEach { $0.sweep(now: now, timeout: timeout) }
+    }
+
+    /// Nothing else may arrive inside a header block, so a peer that leaves one open holds up its connection.
+    private func sweepHeaders(now: NIODeadline) {
+        guard blockIsOpen else {
+            slowBlock = nil
+            return
+        }
+        if let slowBlock, slowBlock.number == blocksBegun {
+            if now - slowBlock.since >= limits.headerTimeout.timeAmount { close() }
+        } else {
+            slowBlock = (blocksBegun, now)
+        }
+    }
+
+    private func sweepIdle(now: NIODeadline) {
+        guard streams.isEmpty else {
+            idleSince = nil
+            return
+        }
+        let since = idleSince ?? now
+        idleSince = since
+        if now - since >= limits.idleTimeout.timeAmount { drain() }
+    }
+}

@@ -1,0 +1,71 @@
+/// An ordered multimap of header fields, the same for both HTTP versions.
+///
+/// Names are kept in lower case, as HTTP/2 sends them (RFC 9113 section 8.2.1), so that a look-up is a comparison of
+/// bytes. Order and repetition are preserved. Pseudo-header fields are never in here; see ``RequestHead``.
+public struct HTTPHeaders: Sendable {
+    public typealias Element = (name: String, value: String)
+
+    private var fields: [Element]
+
+    /// Takes the pairs in their order; names may be in any case.
+    public init(_ pairs: [(String, String)] = []) {
+        fields = pairs.map { (name: Self.canonical($0.0), value: $0.1) }
+    }
+
+    /// The first value of a name, in any case.
+    public subscript(name: String) -> String? {
+        let name = Self.canonical(name)
+        for field in fields where field.name == name { return field.value }
+        return nil
+    }
+
+    /// All values of a name, in order.
+    public func values(_ name: String) -> [String] {
+        let name = Self.canonical(name)
+        return fields.compactMap { $0.name == name ? $0.value : nil }
+    }
+
+    /// Appends a field, keeping any other of the same name.
+    public mutating func add(_ name: String, _ value: String) {
+        fields.append((name: Self.canonical(name), value: value))
+    }
+
+    /// Replaces every field of this name by one.
+    public mutating func set(_ name: String, _ value: String) {
+        remove(name)
+        add(name, value)
+    }
+
+    /// Removes every field of this name.
+    public mutating func remove(_ name: String) {
+        let name = Self.canonical(name)
+        fields.removeAll { $0.name == name }
+    }
+
+    public mutating func reserveCapacity(_ count: Int) {
+        fields.reserveCapacity(count)
+    }
+
+    /// Lower case, and the same string without a copy when it is so already.
+    private static func canonical(_ name: String) -> String {
+        name.utf8.contains { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") } ? name.lowercased() : name
+    }
+}
+
+extension HTTPHeaders: RandomAccessCollection {
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { fields.count }
+    public subscript(position: Int) -> Element { fields[position] }
+}
+
+extension HTTPHeaders: Equatable {
+    public static func == (left: HTTPHeaders, right: HTTPHeaders) -> Bool {
+        left.fields.elementsEqual(right.fields, by: ==)
+    }
+}
+
+extension HTTPHeaders: ExpressibleByDictionaryLiteral {
+    public init(dictionaryLiteral elements: (String, String)...) {
+        self.init(elements)
+    }
+}

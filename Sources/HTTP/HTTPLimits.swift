@@ -1,0 +1,32 @@
+/// What one listening port allows its peers. Every value is a bound on memory or on time.
+public struct HTTPLimits: Sendable {
+    /// Connections open at once; one more is accepted and closed at once. Default 10,000.
+    public var maxConnections = 10_000
+    /// Streams open at once on one HTTP/2 connection; one more is refused. Default 256.
+    public var maxConcurrentStreams = 256
+    /// Bytes of a decoded header list, each field counted with 32 bytes more (RFC 9113 section 6.5.2). Default 16 KiB.
+    public var maxHeaderListBytes = 16 * 1024
+    /// Header fields of one message. Default 100.
+    public var maxHeaderCount = 100
+    /// Bytes of an HTTP/1 request target. Default 8 KiB.
+    public var maxRequestLineBytes = 8 * 1024
+    /// From a connection's opening to its first complete request line or HTTP/2 preface. Default 10 s.
+    public var prefaceTimeout = Duration.seconds(10)
+    /// From the first byte of an HTTP/1 request to the end of its header. Default 15 s.
+    public var headerTimeout = Duration.seconds(15)
+    /// A body of which nothing arrives, or a response of which nothing can be sent, for this long ends. Default 60 s.
+    public var stallTimeout = Duration.seconds(60)
+    /// A connection without an exchange for this long is closed. Default 5 min.
+    public var idleTimeout = Duration.seconds(300)
+    /// Frames of each kind that an HTTP/2 peer may send for nothing; see `FloodGuard`. Default 1,000.
+    public var floodBurst = 1_000
+
+    public init() {}
+}
+
+extension HTTPLimits {
+    /// Unsent bytes at which an exchange stops being writable.
+    static let highWaterMark = 64 * 1024
+    /// Unsent bytes below which it becomes writable again.
+    static let lowWaterMark = 32 * 1024
+}

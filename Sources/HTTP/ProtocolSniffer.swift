@@ -1,0 +1,67 @@
+import NIOCore
+
+/// Decides by its first bytes which HTTP version a connection speaks: HTTP/2 with prior knowledge (RFC 9113 section
+/// 3.3) begins with `PRI `, which is no method of HTTP/1. Then it leaves its place to that version's handlers.
+final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    enum Version { case http1, http2 }
+
+    private let timeout: TimeAmount
+    private let install: (Version, any Channel) throws -> Void
+    private let loop: LoopContext
+    private var context: ChannelHandlerContext?
+    private var openedAt: NIODeadline?
+    private var received = ByteBuffer()
+
+    init(loop: LoopContext, timeout: TimeAmount, install: @escaping (Version, any Channel) throws -> Void) {
+        self.loop = loop
+        self.timeout = timeout
+        self.install = install
+    }
+
+    /// The version that begins with these bytes, or nil while it may be either.
+    static func version(of bytes: ByteBuffer) -> Version? {
+        let preface: StaticString = "PRI "
+        let isPrefix = bytes.readableBytesView.prefix(4)
+            .elementsEqual(UnsafeBufferPointer(start: preface.utf8Start, count: min(4, bytes.readableBytes)))
+        guard isPrefix else { return .http1 }
+        return bytes.readableBytes >= 4 ? .http2 : nil
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        loop.remove(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        received.writeImmutableBuffer(unwrapInboundIn(data))
+        guard let version = Self.version(of: received) else { return }
+        do {
+            try install(version, context.channel)
+            context.fireChannelRead(wrapInboundOut(received))
+            received = ByteBuffer()
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+}
+
+extension ProtocolSniffer: ServerConnection {
+    func sweep(now: NIODeadline) {
+        let openedAt = self.openedAt ?? now
+        self.openedAt = openedAt
+        if now - openedAt >= timeout { close() }
+    }
+
+    func drain() { close() }
+
+    func close() { context?.close(promise: nil) }
+}

@@ -1,0 +1,305 @@
+// Made by tools/generate from proto/. Not to be edited by hand.
+
+internal import CProtobufC
+internal import CProtos
+public import OrderedCollections
+
+/// A conversation with an agent: its runs, its events, its workspace.
+public struct Thread: Message, Hashable {
+    /// 1 to 128 characters out of A-Z a-z 0-9 _ -.
+    public var threadID: String
+    /// `idle`, or `busy` while a run is queued or carried out.
+    public var status: String
+    /// What the client gave when it created the thread.
+    public var metadata: OrderedDictionary<String, String>
+    /// Unix time in milliseconds.
+    public var createdAt: Int64
+    /// Unix time in milliseconds of the last event.
+    public var updatedAt: Int64
+    /// The run that is carried out or is next; empty when idle.
+    public var activeRunID: String
+    /// Number of the newest event; events are numbered from 1 without gaps.
+    public var seq: UInt64
+    /// Id of the newest event: a cursor for StreamThread that yields only what is new. Empty before the first.
+    public var lastID: String
+    /// How many runs there have been.
+    public var runCount: UInt32
+    /// All tokens of all runs.
+    public var usage: Usage?
+
+    public init(
+        threadID: String = "",
+        status: String = "",
+        metadata: OrderedDictionary<String, String> = [:],
+        createdAt: Int64 = 0,
+        updatedAt: Int64 = 0,
+        activeRunID: String = "",
+        seq: UInt64 = 0,
+        lastID: String = "",
+        runCount: UInt32 = 0,
+        usage: Usage? = nil
+    ) {
+        self.threadID = threadID
+        self.status = status
+        self.metadata = metadata
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+        self.activeRunID = activeRunID
+        self.seq = seq
+        self.lastID = lastID
+        self.runCount = runCount
+        self.usage = usage
+    }
+}
+
+extension Thread: CMessage {
+    public static var typeName: String { "baud.v1.Thread" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> { baud__v1__thread__descriptor_pointer() }
+
+    init(c: Baud__V1__Thread) {
+        threadID = CField.string(c.thread_id)
+        status = CField.string(c.status)
+        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, $0.value) }
+        createdAt = c.created_at
+        updatedAt = c.updated_at
+        activeRunID = CField.string(c.active_run_id)
+        seq = c.seq
+        lastID = CField.string(c.last_id)
+        runCount = c.run_count
+        usage = CField.message(c.usage)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__Thread>, in arena: Arena) {
+        baud__v1__thread__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+        if !status.isEmpty { c.pointee.status = arena.string(status) }
+        (c.pointee.n_metadata, c.pointee.metadata) = arena.entries(
+            metadata,
+            of: Baud__V1__Thread__MetadataEntry.self,
+            baud__v1__thread__metadata_entry__init
+        ) {
+            $0.pointee.key = $1
+            $0.pointee.value = $2
+        }
+        c.pointee.created_at = createdAt
+        c.pointee.updated_at = updatedAt
+        if !activeRunID.isEmpty { c.pointee.active_run_id = arena.string(activeRunID) }
+        c.pointee.seq = seq
+        if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
+        c.pointee.run_count = runCount
+        c.pointee.usage = arena.message(ifPresent: usage)
+    }
+}
+
+public struct InitiateThreadRequest: Message, Hashable {
+    /// At most 64 entries of at most 512 bytes each.
+    public var metadata: OrderedDictionary<String, String>
+    /// 1-255 characters; a retry with the same key within 24 hours returns the same thread.
+    public var idempotencyKey: String
+
+    public init(
+        metadata: OrderedDictionary<String, String> = [:],
+        idempotencyKey: String = ""
+    ) {
+        self.metadata = metadata
+        self.idempotencyKey = idempotencyKey
+    }
+}
+
+extension InitiateThreadRequest: CMessage {
+    public static var typeName: String { "baud.v1.InitiateThreadRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__initiate_thread_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__InitiateThreadRequest) {
+        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, $0.value) }
+        idempotencyKey = CField.string(c.idempotency_key)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__InitiateThreadRequest>, in arena: Arena) {
+        baud__v1__initiate_thread_request__init(c)
+        (c.pointee.n_metadata, c.pointee.metadata) = arena.entries(
+            metadata,
+            of: Baud__V1__InitiateThreadRequest__MetadataEntry.self,
+            baud__v1__initiate_thread_request__metadata_entry__init
+        ) {
+            $0.pointee.key = $1
+            $0.pointee.value = $2
+        }
+        if !idempotencyKey.isEmpty { c.pointee.idempotency_key = arena.string(idempotencyKey) }
+    }
+}
+
+public struct GetThreadRequest: Message, Hashable {
+    public var threadID: String
+
+    public init(
+        threadID: String = ""
+    ) {
+        self.threadID = threadID
+    }
+}
+
+extension GetThreadRequest: CMessage {
+    public static var typeName: String { "baud.v1.GetThreadRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__get_thread_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__GetThreadRequest) {
+        threadID = CField.string(c.thread_id)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__GetThreadRequest>, in arena: Arena) {
+        baud__v1__get_thread_request__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+    }
+}
+
+public struct ListThreadsRequest: Message, Hashable {
+    /// 1 to 100; 0 stands for 50.
+    public var pageSize: UInt32
+    /// `next_page_token` of the page before; empty for the first.
+    public var pageToken: String
+
+    public init(
+        pageSize: UInt32 = 0,
+        pageToken: String = ""
+    ) {
+        self.pageSize = pageSize
+        self.pageToken = pageToken
+    }
+}
+
+extension ListThreadsRequest: CMessage {
+    public static var typeName: String { "baud.v1.ListThreadsRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__list_threads_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__ListThreadsRequest) {
+        pageSize = c.page_size
+        pageToken = CField.string(c.page_token)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__ListThreadsRequest>, in arena: Arena) {
+        baud__v1__list_threads_request__init(c)
+        c.pointee.page_size = pageSize
+        if !pageToken.isEmpty { c.pointee.page_token = arena.string(pageToken) }
+    }
+}
+
+public struct ListThreadsResponse: Message, Hashable {
+    /// Newest first.
+    public var threads: [Thread]
+    /// Empty on the last page.
+    public var nextPageToken: String
+
+    public init(
+        threads: [Thread] = [],
+        nextPageToken: String = ""
+    ) {
+        self.threads = threads
+        self.nextPageToken = nextPageToken
+    }
+}
+
+extension ListThreadsResponse: CMessage {
+    public static var typeName: String { "baud.v1.ListThreadsResponse" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__list_threads_response__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__ListThreadsResponse) {
+        threads = CField.messages(c.n_threads, c.threads)
+        nextPageToken = CField.string(c.next_page_token)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__ListThreadsResponse>, in arena: Arena) {
+        baud__v1__list_threads_response__init(c)
+        (c.pointee.n_threads, c.pointee.threads) = arena.messages(threads)
+        if !nextPageToken.isEmpty { c.pointee.next_page_token = arena.string(nextPageToken) }
+    }
+}
+
+public struct DeleteThreadRequest: Message, Hashable {
+    public var threadID: String
+
+    public init(
+        threadID: String = ""
+    ) {
+        self.threadID = threadID
+    }
+}
+
+extension DeleteThreadRequest: CMessage {
+    public static var typeName: String { "baud.v1.DeleteThreadRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__delete_thread_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__DeleteThreadRequest) {
+        threadID = CField.string(c.thread_id)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__DeleteThreadRequest>, in arena: Arena) {
+        baud__v1__delete_thread_request__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+    }
+}
+
+public struct DeleteThreadResponse: Message, Hashable {
+
+    public init() {}
+}
+
+extension DeleteThreadResponse: CMessage {
+    public static var typeName: String { "baud.v1.DeleteThreadResponse" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__delete_thread_response__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__DeleteThreadResponse) {
+        self.init()
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__DeleteThreadResponse>, in arena: Arena) {
+        baud__v1__delete_thread_response__init(c)
+    }
+}

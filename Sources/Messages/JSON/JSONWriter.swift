@@ -1,0 +1,143 @@
+internal import OrderedCollections
+
+/// Writes JSON text into a byte buffer: compact, in the order of the calls, without intermediate strings.
+///
+/// The caller is responsible for a well-formed sequence of calls; ``JSON/bytes`` and the message encoder are the two callers.
+public struct JSONWriter: Sendable {
+    public private(set) var bytes: [UInt8] = []
+    /// Whether the next element or member of the innermost container needs a comma before it.
+    private var needsComma = false
+
+    public init(reserving capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+
+    public mutating func beginObject() { open(UInt8(ascii: "{")) }
+    public mutating func endObject() { close(UInt8(ascii: "}")) }
+    public mutating func beginArray() { open(UInt8(ascii: "[")) }
+    public mutating func endArray() { close(UInt8(ascii: "]")) }
+
+    /// The name of the member whose value is written next.
+    public mutating func name(_ name: some StringProtocol) {
+        separate()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func null() { raw("null") }
+    public mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+    public mutating func int(_ value: some FixedWidthInteger) { raw(String(value)) }
+
+    /// JSON knows neither infinities nor NaN; like proto3's JSON mapping, they are written as strings.
+    public mutating func double(_ value: Double) {
+        if value.isNaN {
+            string("NaN")
+        } else if value.isInfinite {
+            string(value < 0 ? "-Infinity" : "Infinity")
+        } else if let whole = Int64(exactly: value) {
+            raw(String(whole))
+        } else {
+            raw(value.description)
+        }
+    }
+
+    public mutating func string(_ value: some StringProtocol) {
+        separate()
+        quote(value)
+    }
+
+    /// UTF-8 text that is known to be valid, as protobuf strings are.
+    public mutating func string(utf8 value: UnsafeBufferPointer<UInt8>) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        escape(value)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    public mutating func value(_ value: JSON) {
+        switch value {
+        case .null: null()
+        case .bool(let value): bool(value)
+        case .int(let value): int(value)
+        case .double(let value): double(value)
+        case .string(let value): string(value)
+        case .array(let elements):
+            beginArray()
+            for element in elements { self.value(element) }
+            endArray()
+        case .object(let members):
+            beginObject()
+            for (key, member) in members {
+                name(key)
+                self.value(member)
+            }
+            endObject()
+        }
+    }
+
+    private mutating func raw(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+
+    private mutating func open(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    private mutating func close(_ bracket: UInt8) {
+        bytes.append(bracket)
+        needsComma = true
+    }
+
+    private mutating func quote(_ text: some StringProtocol) {
+        bytes.append(UInt8(ascii: "\""))
+        var text = String(text)
+        text.withUTF8 { escape($0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Copies stretches that need no escape whole; RFC 8259 section 7 names what must be escaped.
+    private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
+        var start = 0
+        for (index, byte) in text.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            bytes.append(contentsOf: text[start..<index])
+            start = index + 1
+            appendEscape(of: byte)
+        }
+        bytes.append(contentsOf: text[start...])
+    }
+
+    private mutating func appendEscape(of byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
+        default:
+            let digits = Array("0123456789abcdef".utf8)
+            bytes.append(contentsOf: "u00".utf8)
+            bytes.append(digits[Int(byte >> 4)])
+            bytes.append(digits[Int(byte & 15)])
+        }
+    }
+}
+
+extension JSON {
+    /// The compact text of this value, as UTF-8.
+    public var bytes: [UInt8] {
+        var writer = JSONWriter()
+        writer.value(self)
+        return writer.bytes
+    }
+
+    /// The compact text of this value.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+}

@@ -1,0 +1,87 @@
+internal import CProtobufC
+
+/// The type of a message at run time, for code that handles all messages alike: the REST shim and the fan-out.
+///
+/// JSON is mapped by the descriptors that protobuf-c generates, so a new message of the contract needs no code. The mapping is
+/// proto3's, with these choices: members bear the names of the contract (camelCase is read as well), 64-bit integers are JSON
+/// numbers (strings are read as well), scalars are written even at their defaults, unknown members are ignored.
+public struct MessageType: Sendable {
+    /// Points to a constant of the generated C code, which is never written to and never freed.
+    nonisolated(unsafe) let descriptor: UnsafePointer<ProtobufCMessageDescriptor>
+
+    init(_ type: (some CMessage).Type) { descriptor = type.cDescriptor }
+
+    /// The full name, `baud.v1.Thread`.
+    public var name: String { String(cString: descriptor.pointee.name) }
+
+    /// Transcodes the wire format to JSON text.
+    ///
+    /// - Throws: ``MessageError/malformed(type:)``.
+    public func json(fromSerialized bytes: UnsafeRawBufferPointer) throws(MessageError) -> [UInt8] {
+        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        guard let message = protobuf_c_message_unpack(descriptor, nil, bytes.count, start) else {
+            throw .malformed(type: name)
+        }
+        defer { protobuf_c_message_free_unpacked(message, nil) }
+        var writer = JSONWriter(reserving: bytes.count * 2 + 128)
+        writer.message(UnsafeRawPointer(message), descriptor)
+        return writer.bytes
+    }
+
+    /// Transcodes a JSON object to the wire format.
+    ///
+    /// - Parameter textual: whether all scalars come as strings, as in the query of a URL.
+    /// - Throws: ``MessageError/field(_:reason:)``.
+    public func serialize(_ json: JSON, textual: Bool = false) throws(MessageError) -> [UInt8] {
+        let arena = Arena()
+        let filler = MessageFiller(arena: arena, textual: textual)
+        let message = try filler.message(descriptor, from: json, path: "")
+        return withExtendedLifetime(arena) {
+            pack(UnsafeRawPointer(message).assumingMemoryBound(to: ProtobufCMessage.self))
+        }
+    }
+}
+
+extension Message {
+    /// The JSON text of this message, as the REST interface gives it.
+    public func json() -> [UInt8] {
+        guard let type = Self.self as? any CMessage.Type else { return Array("{}".utf8) }
+        let bytes = serialized()
+        // What was just serialized can be read again; an empty object stands for the impossible failure.
+        return (try? bytes.withUnsafeBytes { try MessageType(type).json(fromSerialized: $0) }) ?? Array("{}".utf8)
+    }
+}
+
+/// What a descriptor says of a field, in the terms of this room.
+struct FieldView {
+    let field: UnsafePointer<ProtobufCFieldDescriptor>
+
+    static func all(of type: UnsafePointer<ProtobufCMessageDescriptor>) -> some Sequence<FieldView> {
+        (0..<Int(type.pointee.n_fields)).lazy.map { FieldView(field: type.pointee.fields + $0) }
+    }
+
+    var name: UnsafePointer<CChar> { field.pointee.name }
+    var type: ProtobufCType { field.pointee.type }
+    var offset: Int { Int(field.pointee.offset) }
+    /// Where the count of a repeated field, or the case of a oneof, is.
+    var quantifierOffset: Int { Int(field.pointee.quantifier_offset) }
+    var isRepeated: Bool { field.pointee.label == PROTOBUF_C_LABEL_REPEATED }
+    var isInOneof: Bool { field.pointee.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0 }
+
+    var message: UnsafePointer<ProtobufCMessageDescriptor>? {
+        guard type == PROTOBUF_C_TYPE_MESSAGE else { return nil }
+        return field.pointee.descriptor?.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
+    }
+
+    var enumeration: UnsafePointer<ProtobufCEnumDescriptor>? {
+        guard type == PROTOBUF_C_TYPE_ENUM else { return nil }
+        return field.pointee.descriptor?.assumingMemoryBound(to: ProtobufCEnumDescriptor.self)
+    }
+
+    /// protobuf-c lays a map out as repeated entries of a field `key` (1) and a field `value` (2), and names their type so.
+    var isMap: Bool {
+        guard isRepeated, let message, message.pointee.n_fields == 2 else { return false }
+        return String(cString: message.pointee.short_name).hasSuffix("Entry")
+            && String(cString: message.pointee.fields[0].name) == "key"
+    }
+}

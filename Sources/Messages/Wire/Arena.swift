@@ -1,0 +1,91 @@
+internal import CProtobufC
+
+/// The memory of one C message while it is built and packed: all of it is freed together, when the arena is released.
+///
+/// Used by one function at a time and never stored; callers keep it alive until the packing is done.
+final class Arena {
+    private var blocks: [UnsafeMutableRawPointer] = []
+
+    deinit { for block in blocks { block.deallocate() } }
+
+    /// Zeroed memory.
+    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer {
+        let block = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: alignment)
+        block.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        blocks.append(block)
+        return block
+    }
+
+    func allocate<T>(_ type: T.Type, count: Int = 1) -> UnsafeMutablePointer<T> {
+        allocate(byteCount: MemoryLayout<T>.stride * count, alignment: MemoryLayout<T>.alignment)
+            .bindMemory(to: T.self, capacity: count)
+    }
+
+    func string(_ value: String) -> UnsafeMutablePointer<CChar> {
+        var value = value
+        return value.withUTF8 { utf8 in
+            let copy = allocate(UInt8.self, count: utf8.count + 1)
+            if let start = utf8.baseAddress { copy.update(from: start, count: utf8.count) }
+            return UnsafeMutableRawPointer(copy).assumingMemoryBound(to: CChar.self)
+        }
+    }
+
+    func bytes(_ value: [UInt8]) -> ProtobufCBinaryData {
+        let copy = allocate(UInt8.self, count: value.count)
+        value.withUnsafeBufferPointer { if let start = $0.baseAddress { copy.update(from: start, count: value.count) } }
+        return ProtobufCBinaryData(len: value.count, data: copy)
+    }
+
+    func message<M: CMessage>(_ value: M) -> UnsafeMutablePointer<M.C> {
+        let c = allocate(M.C.self)
+        value.fill(c, in: self)
+        return c
+    }
+
+    func message<M: CMessage>(ifPresent value: M?) -> UnsafeMutablePointer<M.C>? {
+        value.map { message($0) }
+    }
+
+    func messages<M: CMessage>(
+        _ values: [M]
+    ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<M.C>?>?) {
+        pointers(values.map { message($0) })
+    }
+
+    func strings(_ values: [String]) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
+        pointers(values.map { string($0) })
+    }
+
+    func scalars<T>(_ values: [T]) -> (Int, UnsafeMutablePointer<T>?) {
+        guard !values.isEmpty else { return (0, nil) }
+        let copy = allocate(T.self, count: values.count)
+        for (index, value) in values.enumerated() { copy[index] = value }
+        return (values.count, copy)
+    }
+
+    /// The entries of a `map<string, string>`, which protobuf-c lays out as repeated messages of a key and a value.
+    func entries<E>(
+        _ values: some Sequence<(key: String, value: String)>,
+        of type: E.Type,
+        _ initialize: (UnsafeMutablePointer<E>?) -> Void,
+        _ set: (UnsafeMutablePointer<E>, UnsafeMutablePointer<CChar>, UnsafeMutablePointer<CChar>) -> Void
+    ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<E>?>?) {
+        pointers(
+            values.map { key, value in
+                let entry = allocate(E.self)
+                initialize(entry)
+                set(entry, string(key), string(value))
+                return entry
+            }
+        )
+    }
+
+    private func pointers<T>(
+        _ values: [UnsafeMutablePointer<T>]
+    ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<T>?>?) {
+        guard !values.isEmpty else { return (0, nil) }
+        let array = allocate(UnsafeMutablePointer<T>?.self, count: values.count)
+        for (index, value) in values.enumerated() { array[index] = value }
+        return (values.count, array)
+    }
+}

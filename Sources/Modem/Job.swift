@@ -1,0 +1,99 @@
+internal import Logging
+internal import Messages
+internal import Store
+
+/// One claimed run while this worker carries it out: the handler, the writer of its events, and whatever stops it.
+///
+/// A task of the modem runs ``carryOut(_:store:configuration:logger:)``; heartbeat, control channel and shutdown call ``stop(_:)``.
+final class Job: Sendable {
+    enum StopReason: Sendable {
+        /// Someone cancelled the run.
+        case cancelled
+        /// The lease is another worker's, or may be: nothing more is written.
+        case leaseLost
+        /// This process stops: the run is handed back.
+        case shutdown
+    }
+
+    private enum Outcome: Sendable {
+        case ended(RunEnd)
+        case failed(any Error)
+        case stopped(StopReason)
+        case writerFailed(any Error)
+    }
+
+    let entry: QueueEntry
+    private let (stops, stopContinuation) = AsyncStream.makeStream(
+        of: StopReason.self,
+        bufferingPolicy: .bufferingOldest(1)
+    )
+
+    init(entry: QueueEntry) { self.entry = entry }
+
+    /// The first reason counts.
+    func stop(_ reason: StopReason) { stopContinuation.yield(reason) }
+
+    func carryOut(
+        _ handler: any RunHandler,
+        run: ClaimedRun,
+        store: Store,
+        configuration: ModemConfiguration,
+        logger: Logger
+    ) async {
+        let log = RunLog(run: run, store: store, batching: configuration.batching)
+        let (first, end) = await race(handler, run: run, log: log)
+        do {
+            try await conclude(first, end, log)
+        } catch let error as StoreError where error.code == .stale {
+            logger.notice("the run is no longer ours", metadata: ["error": "\(error)"])
+        } catch {
+            logger.error("the run's end could not be written; it will be taken over", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The handler against whatever stops it. Returns when both the handler and the writer have come to rest.
+    private func race(_ handler: any RunHandler, run: ClaimedRun, log: RunLog) async -> (first: Outcome, end: RunEnd?) {
+        await withTaskGroup(of: Outcome?.self) { group in
+            group.addTask {
+                do { return .ended(try await handler.carryOut(run, log: log)) } catch { return .failed(error) }
+            }
+            group.addTask {
+                do { try await log.gather() } catch is CancellationError {} catch { return .writerFailed(error) }
+                return nil
+            }
+            group.addTask { [stops] in
+                for await reason in stops { return .stopped(reason) }
+                return nil
+            }
+            var first: Outcome?
+            var end: RunEnd?
+            while let outcome = await group.next() {
+                if case .ended(let value)? = outcome { end = value }
+                if first == nil, outcome != nil { first = outcome }
+                if first != nil { group.cancelAll() }
+            }
+            return (first ?? .stopped(.shutdown), end)
+        }
+    }
+
+    private func conclude(_ first: Outcome, _ end: RunEnd?, _ log: RunLog) async throws {
+        switch first {
+        case .ended(let end):
+            try await log.finish(end)
+        case .failed(let error):
+            try await log.finish(RunEnd(.failed, error: Failure(code: "internal", message: "\(error)")))
+        case .stopped(.cancelled):
+            var end = end ?? RunEnd(.cancelled)
+            end.status = .cancelled
+            end.reason = "user"
+            end.error = nil
+            try await log.finish(end)
+        case .stopped(.shutdown):
+            try await log.release()
+        case .stopped(.leaseLost):
+            break
+        case .writerFailed(let error):
+            throw error
+        }
+    }
+}

@@ -1,0 +1,213 @@
+public import Logging
+public import NIOCore
+internal import Redis
+public import ServiceLifecycle
+public import Store
+internal import Synchronization
+
+/// The worker pool of one process: claims runs, holds their leases, carries them out, hands them back when it stops.
+///
+/// A service of the executable. Its tasks are structured: claimer, reaper, heartbeat and one task for each run live and end within
+/// ``run()``. Any number of these, in any number of processes, share the queue.
+public final class Modem: Service {
+    /// This worker in the consumer group and in the list of workers.
+    public let name: String
+
+    private let store: Store
+    private let handler: any RunHandler
+    private let configuration: ModemConfiguration
+    private let loop: any EventLoop
+    private let logger: Logger
+    private let slots: Slots
+    private let jobs = Mutex<[QueueEntry: Job]>([:])
+
+    /// How long a claim waits for a run before the claimer looks whether it is to stop.
+    private static let claimWait = Duration.seconds(1)
+
+    public init(
+        name: String,
+        store: Store,
+        handler: any RunHandler,
+        configuration: ModemConfiguration,
+        loop: any EventLoop,
+        logger: Logger
+    ) {
+        self.name = name
+        self.store = store
+        self.handler = handler
+        self.configuration = configuration
+        self.loop = loop
+        self.logger = logger
+        slots = Slots(configuration.concurrency)
+    }
+
+    /// Works until the process is asked to stop, then lets the runs end within the grace and hands back the rest.
+    public func run() async throws {
+        let control = await watchCancels()
+        await withTaskGroup(of: Void.self) { background in
+            background.addTask { await self.beat() }
+            await withDiscardingTaskGroup { runs in
+                await withGracefulShutdownHandler {
+                    await self.work(&runs)
+                } onGracefulShutdown: {
+                    self.logger.info(
+                        "no more runs are claimed",
+                        metadata: ["in_hand": "\(self.jobs.withLock { $0.count })"]
+                    )
+                }
+                // The group ends when all runs have; those that are not done by then are handed back.
+                background.addTask { await self.handBackAfterGrace() }
+            }
+            background.cancelAll()
+        }
+        await close(control)
+    }
+
+    // MARK: Claiming
+
+    /// The claimer and the reaper in turn feed the group that carries the runs out.
+    private func work(_ runs: inout DiscardingTaskGroup) async {
+        let connection = store.blockingConnection(on: loop)
+        var pause = Duration.milliseconds(100)
+        var lastReaped = ContinuousClock.now - configuration.reaper
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            await slots.wait()
+            do {
+                if ContinuousClock.now - lastReaped >= configuration.reaper {
+                    lastReaped = .now
+                    try await take(&runs) {
+                        try await self.store.takeOver(for: self.name, lease: self.configuration.lease, count: $0)
+                    }
+                }
+                try await take(&runs) {
+                    try await self.store.next(for: self.name, count: $0, wait: Self.claimWait, on: connection)
+                }
+                pause = .milliseconds(100)
+            } catch {
+                logger.warning("no run can be claimed", metadata: ["error": "\(error)"])
+                // The wait ends early when the task is cancelled, and the loop with it.
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(2))
+            }
+        }
+        await connection.close()
+    }
+
+    private func take(
+        _ runs: inout DiscardingTaskGroup,
+        from source: (_ count: Int) async throws -> [QueueEntry]
+    ) async throws {
+        let taken = slots.take(upTo: configuration.concurrency)
+        guard taken > 0 else { return }
+        let entries: [QueueEntry]
+        do {
+            entries = try await source(taken)
+        } catch {
+            slots.give(taken)
+            throw error
+        }
+        slots.give(taken - entries.count)
+        for entry in entries {
+            let job = Job(entry: entry)
+            // An entry of our own that came back by the reaper is already in hand: its lease was renewed late.
+            guard jobs.withLock({ $0.updateValue(job, ifAbsent: entry) }) else {
+                slots.give(1)
+                continue
+            }
+            runs.addTask { await self.carryOut(job) }
+        }
+    }
+
+    private func carryOut(_ job: Job) async {
+        defer {
+            jobs.withLock { $0[job.entry] = nil }
+            slots.give(1)
+        }
+        var logger = logger
+        logger[metadataKey: "thread"] = "\(job.entry.thread)"
+        logger[metadataKey: "run"] = "\(job.entry.run)"
+        do {
+            guard let run = try await store.claim(job.entry, for: name, maxAttempts: configuration.maxAttempts) else {
+                return
+            }
+            logger.debug("run taken up", metadata: ["attempt": "\(run.attempt)"])
+            await job.carryOut(handler, run: run, store: store, configuration: configuration, logger: logger)
+        } catch {
+            // The entry stays pending; once its lease is over a worker takes it up again.
+            logger.warning("the run could not be taken up", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Leases
+
+    /// Renews the leases until cancelled. A worker that could not for as long as a lease lasts stops its runs by itself.
+    private func beat() async {
+        var lastRenewal = ContinuousClock.now
+        while !Task.isCancelled {
+            let held = jobs.withLock { Array($0.values) }
+            do {
+                let lost = Set(try await store.renew(held.map(\.entry), of: name))
+                lastRenewal = .now
+                for job in held where lost.contains(job.entry) { job.stop(.leaseLost) }
+                // What the control channel may have missed.
+                let cancelling = Set(try await store.cancelling(held.map(\.entry)))
+                for job in held where cancelling.contains(job.entry) { job.stop(.cancelled) }
+            } catch {
+                logger.warning("leases could not be renewed", metadata: ["error": "\(error)"])
+                if ContinuousClock.now - lastRenewal >= configuration.lease {
+                    for job in held { job.stop(.leaseLost) }
+                }
+            }
+            do { try await Task.sleep(for: configuration.heartbeat) } catch { break }
+        }
+        do {
+            try await store.forget(name)
+        } catch {
+            logger.debug("the worker could not sign off; it will be forgotten", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func watchCancels() async -> NIOLoopBound<Subscriptions>? {
+        let store = store
+        let loop = loop
+        let logger = logger
+        let subscribed = loop.submit {
+            let control = Subscriptions(store: store, loop: loop, logger: logger)
+            control.watchCancels { [weak self] thread, run in
+                guard let self else { return }
+                let job = self.jobs.withLock { $0.values.first { $0.entry.run == run && $0.entry.thread == thread } }
+                job?.stop(.cancelled)
+            }
+            return NIOLoopBound(control, eventLoop: loop)
+        }
+        do { return try await subscribed.get() } catch { return nil }
+    }
+
+    private func close(_ control: NIOLoopBound<Subscriptions>?) async {
+        guard let control else { return }
+        await withCheckedContinuation { continuation in
+            loop.execute {
+                control.value.close()
+                continuation.resume()
+            }
+        }
+    }
+
+    // MARK: Stopping
+
+    private func handBackAfterGrace() async {
+        do { try await Task.sleep(for: configuration.grace) } catch { return }
+        let held = jobs.withLock { Array($0.values) }
+        logger.notice("runs are handed back", metadata: ["count": "\(held.count)"])
+        for job in held { job.stop(.shutdown) }
+    }
+}
+
+extension Dictionary {
+    /// - Returns: false where there was a value already, which stays.
+    fileprivate mutating func updateValue(_ value: Value, ifAbsent key: Key) -> Bool {
+        guard self[key] == nil else { return false }
+        self[key] = value
+        return true
+    }
+}

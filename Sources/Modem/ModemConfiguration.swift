@@ -1,0 +1,20 @@
+public import Store
+
+/// How a worker process claims runs and holds them; the defaults are those of `config.toml`.
+public struct ModemConfiguration: Sendable {
+    /// How many runs are carried out at once.
+    public var concurrency = 16
+    /// A run whose worker has not been heard of for so long is taken over by another.
+    public var lease = Duration.seconds(10)
+    /// How often leases are renewed; well below the lease.
+    public var heartbeat = Duration.seconds(3)
+    /// How often runs of lost workers are looked for.
+    public var reaper = Duration.seconds(2)
+    /// A run that has lost so many workers is given up.
+    public var maxAttempts = 3
+    /// How long runs may go on after the process was asked to stop; then they are handed back.
+    public var grace = Duration.seconds(30)
+    public var batching = RunLog.Batching()
+
+    public init() {}
+}

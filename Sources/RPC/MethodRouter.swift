@@ -1,0 +1,143 @@
+public import HTTP
+public import Logging
+public import NIOCore
+
+/// The methods a server has, by their paths, and the way of a request to one of them.
+///
+/// A value: it is filled once and then shared by all event loops. Messages are bytes here; what they mean is for the
+/// handlers. Every handler begins on the event loop of the call.
+public struct MethodRouter: Sendable {
+    private enum Method: Sendable {
+        case local(@Sendable (ByteBuffer, CallContext) throws -> ByteBuffer)
+        case unary(UnaryCall.Handler)
+        case serverStreaming(@Sendable (ByteBuffer, CallContext, ServerStream) -> Void)
+        case streaming(@Sendable (CallContext, ServerStream) -> Void)
+    }
+
+    private var methods: [String: Method] = [:]
+    private let logger: Logger
+    private let maxMessageBytes: Int
+
+    /// - Parameter maxMessageBytes: what a caller's message may have; a longer one fails with RESOURCE_EXHAUSTED.
+    public init(logger: Logger, maxMessageBytes: Int = 4 * 1024 * 1024) {
+        self.logger = logger
+        self.maxMessageBytes = maxMessageBytes
+    }
+
+    /// A unary method that answers at once, without waiting for anything.
+    public mutating func local(
+        _ path: String,
+        _ handler: @escaping @Sendable (ByteBuffer, CallContext) throws -> ByteBuffer
+    ) {
+        methods[path] = .local(handler)
+    }
+
+    /// A unary method. Its task is cancelled when the caller has gone or the deadline has passed.
+    public mutating func unary(
+        _ path: String,
+        _ handler: @escaping @Sendable (ByteBuffer, CallContext) async throws -> ByteBuffer
+    ) {
+        methods[path] = .unary { Reply(try await handler($0, $1)) }
+    }
+
+    /// A unary method that answers with metadata of its own as well.
+    public mutating func unaryWithMetadata(
+        _ path: String,
+        _ handler: @escaping @Sendable (ByteBuffer, CallContext) async throws -> Reply
+    ) {
+        methods[path] = .unary(handler)
+    }
+
+    /// A method that answers one message with a stream. The handler keeps the stream, pushes, and finishes it.
+    public mutating func serverStreaming(
+        _ path: String,
+        _ handler: @escaping @Sendable (ByteBuffer, CallContext, ServerStream) -> Void
+    ) {
+        methods[path] = .serverStreaming(handler)
+    }
+
+    /// A method whose caller streams: client streaming or both ways. The handler sets the stream's callbacks.
+    public mutating func streaming(
+        _ path: String,
+        _ handler: @escaping @Sendable (CallContext, ServerStream) -> Void
+    ) {
+        methods[path] = .streaming(handler)
+    }
+
+    /// The paths of all methods.
+    public var paths: [String] { methods.keys.sorted() }
+
+    /// Serves a request, on its event loop, if it is a call: if its path is a method's, or it says that it is gRPC.
+    ///
+    /// - Returns: false if it is neither, and is left to the caller untouched.
+    public func handle(_ exchange: Exchange) -> Bool {
+        let request = exchange.request
+        let isCall = Self.isCall(request)
+        guard let method = methods[request.path] else {
+            if isCall { exchange.finishCall(Status(.unimplemented, "there is no method \(request.path)")) }
+            return isCall
+        }
+        guard request.method == "POST" else {
+            exchange.respond(ResponseHead(status: 405, headers: ["allow": "POST"]))
+            return true
+        }
+        guard isCall, request.version == .http2 else {
+            exchange.respond(ResponseHead(status: 415, headers: ["accept": "application/grpc"]))
+            return true
+        }
+        do throws(Status) {
+            serve(exchange, method, try CallContext(request, now: .now()))
+        } catch {
+            exchange.finishCall(error)
+        }
+        return true
+    }
+
+    /// Whether the content type is `application/grpc`, with a message format or parameters or without.
+    private static func isCall(_ request: RequestHead) -> Bool {
+        guard let type = request.headers["content-type"], type.hasPrefix("application/grpc") else { return false }
+        let rest = type.utf8.dropFirst("application/grpc".utf8.count).first
+        return rest == nil || rest == UInt8(ascii: "+") || rest == UInt8(ascii: ";")
+    }
+
+    private func serve(_ exchange: Exchange, _ method: Method, _ context: CallContext) {
+        if let deadline = context.deadline, deadline <= .now() {
+            return exchange.finishCall(Status(.deadlineExceeded, "the deadline has passed"))
+        }
+        switch method {
+        case .local(let handler):
+            serveLocal(exchange, context, handler)
+        case .unary(let handler):
+            UnaryCall(exchange, context, logger: logger, handler: handler).start(limit: maxMessageBytes)
+        case .serverStreaming(let handler):
+            let stream = ServerStream(exchange, deadline: context.deadline, limit: maxMessageBytes)
+            SingleMessageReader.read(exchange, limit: maxMessageBytes) { result in
+                switch result {
+                case .success(let message): handler(message, context, stream)
+                case .failure(let status): stream.finish(status)
+                }
+            }
+        case .streaming(let handler):
+            let stream = ServerStream(exchange, deadline: context.deadline, limit: maxMessageBytes)
+            handler(context, stream)
+            stream.readMessages()
+        }
+    }
+
+    private func serveLocal(
+        _ exchange: Exchange,
+        _ context: CallContext,
+        _ handler: @escaping @Sendable (ByteBuffer, CallContext) throws -> ByteBuffer
+    ) {
+        SingleMessageReader.read(exchange, limit: maxMessageBytes) { [logger] result in
+            do {
+                let reply = try handler(try result.get(), context)
+                exchange.startCall()
+                exchange.writeMessage(reply)
+                exchange.finishCall(.ok)
+            } catch {
+                exchange.finishCall(Status(answering: error, path: context.path, logger: logger))
+            }
+        }
+    }
+}

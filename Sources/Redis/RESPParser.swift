@@ -1,0 +1,169 @@
+private import CHiredis
+internal import NIOCore
+
+/// What a server may send before the connection is given up as broken.
+struct RESPLimits: Sendable {
+    /// Elements of one reply, those of nested arrays included.
+    var elements: Int
+    /// Bytes of one bulk string, and of all strings of one reply together.
+    var bytes: Int
+}
+
+/// Turns bytes of a server into replies, by hiredis' reader.
+///
+/// The reader calls back for every element; the callbacks only append a token to a flat list, which is folded into a
+/// ``RESPValue`` once the reply is whole. hiredis' own reply objects are never made: they would allocate a table for
+/// whatever array length the peer names.
+///
+/// Owned by one connection and used on its event loop only.
+final class RESPParser {
+    private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
+    private let reader: UnsafeMutablePointer<redisReader>
+    private let sink: ReplySink
+
+    /// - Parameter limits: beyond these ``next()`` throws.
+    init(limits: RESPLimits) {
+        sink = ReplySink(limits: limits)
+        functions = .allocate(capacity: 1)
+        functions.initialize(to: Self.callbacks)
+        guard let reader = redisReaderCreateWithFunctions(functions) else {
+            preconditionFailure("out of memory")
+        }
+        self.reader = reader
+        reader.pointee.privdata = Unmanaged.passUnretained(sink).toOpaque()
+    }
+
+    deinit {
+        redisReaderFree(reader)
+        functions.deallocate()
+    }
+
+    /// Adds received bytes; they are copied.
+    func feed(_ buffer: ByteBuffer) throws(RedisError) {
+        let status = buffer.withUnsafeReadableBytes { bytes in
+            redisReaderFeed(reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        guard status == 0 else { throw failure() }
+    }
+
+    /// The next whole reply, or `nil` when more bytes are needed.
+    ///
+    /// - Throws: `.protocol` for what is no RESP2 or is beyond the limits. The parser is of no use after that.
+    func next() throws(RedisError) -> RESPValue? {
+        var reply: UnsafeMutableRawPointer?
+        guard redisReaderGetReply(reader, &reply) == 0 else { throw failure() }
+        if reply != nil { return sink.take() }
+        // The reader has no limit of its own for a bulk string whose end has not come yet.
+        let waiting = reader.pointee.len - reader.pointee.pos
+        guard waiting <= sink.limits.bytes + Self.framing else {
+            throw RedisError(.protocol, "a reply is larger than \(sink.limits.bytes) bytes")
+        }
+        return nil
+    }
+
+    private func failure() -> RedisError {
+        if let reason = sink.refusal { return RedisError(.protocol, reason) }
+        let text = withUnsafeBytes(of: reader.pointee.errstr) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return RedisError(.protocol, "malformed reply: \(text)")
+    }
+
+    /// Room for the header and for what one read brings beyond the string.
+    private static let framing = 128 * 1024
+
+    private static let callbacks = redisReplyObjectFunctions(
+        createString: { task, bytes, count in
+            ReplySink.of(task)?.string(kind: task?.pointee.type, UnsafeRawBufferPointer(start: bytes, count: count))
+        },
+        createArray: { task, count in ReplySink.of(task)?.add(.array(Int(count))) },
+        createInteger: { task, number in ReplySink.of(task)?.add(.integer(number)) },
+        createNil: { task in ReplySink.of(task)?.add(.null) },
+        freeObject: { _ in }
+    )
+}
+
+/// Receives the elements of one reply from hiredis' callbacks, outermost first.
+private final class ReplySink {
+    enum Token {
+        case null
+        case integer(Int64)
+        case simple(String)
+        case error(String)
+        case bytes(offset: Int, count: Int)
+        case array(Int)
+    }
+
+    let limits: RESPLimits
+    /// Why an element was refused; hiredis itself would report "out of memory".
+    private(set) var refusal: String?
+    private var tokens: [Token] = []
+    /// All bulk strings of the reply, one behind the other.
+    private var arena = ByteBuffer()
+    private var announced = 1
+
+    init(limits: RESPLimits) { self.limits = limits }
+
+    static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplySink? {
+        guard let object = task?.pointee.privdata else { return nil }
+        return Unmanaged<ReplySink>.fromOpaque(object).takeUnretainedValue()
+    }
+
+    /// Returns what hiredis takes for the new object: any address but null, which means "refused".
+    func add(_ token: Token) -> UnsafeMutableRawPointer? {
+        if case .array(let count) = token {
+            announced += count
+            guard count >= 0, announced <= limits.elements else {
+                refusal = "a reply has more than \(limits.elements) elements"
+                return nil
+            }
+        }
+        tokens.append(token)
+        return UnsafeMutableRawPointer(bitPattern: 1)
+    }
+
+    func string(kind: CInt?, _ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
+        guard arena.readableBytes + bytes.count <= limits.bytes else {
+            refusal = "a reply is larger than \(limits.bytes) bytes"
+            return nil
+        }
+        switch kind {
+        case REDIS_REPLY_STATUS: return add(.simple(String(decoding: bytes, as: UTF8.self)))
+        case REDIS_REPLY_ERROR: return add(.error(String(decoding: bytes, as: UTF8.self)))
+        default:
+            let offset = arena.writerIndex
+            arena.writeBytes(bytes)
+            return add(.bytes(offset: offset, count: bytes.count))
+        }
+    }
+
+    /// Folds the tokens of a whole reply and makes room for the next.
+    func take() -> RESPValue {
+        var cursor = 0
+        let value = fold(&cursor)
+        tokens.removeAll(keepingCapacity: tokens.count <= 4096)
+        arena = ByteBuffer()
+        announced = 1
+        return value
+    }
+
+    /// Recursion ends at the reader's own limit of nested arrays, which is below ten.
+    private func fold(_ cursor: inout Int) -> RESPValue {
+        guard cursor < tokens.count else { return .null }
+        let token = tokens[cursor]
+        cursor += 1
+        switch token {
+        case .null: return .null
+        case .integer(let number): return .integer(number)
+        case .simple(let text): return .simple(text)
+        case .error(let text): return .error(text)
+        case .bytes(let offset, let count):
+            return .bytes(arena.getSlice(at: offset, length: count) ?? ByteBuffer())
+        case .array(let count):
+            var elements: [RESPValue] = []
+            elements.reserveCapacity(count)
+            for _ in 0..<count { elements.append(fold(&cursor)) }
+            return .array(elements)
+        }
+    }
+}

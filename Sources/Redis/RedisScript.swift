@@ -1,0 +1,32 @@
+/// A Lua script that the server runs as one indivisible step.
+public struct RedisScript: Sendable {
+    /// For logs and error texts.
+    public let name: String
+    public let source: String
+    /// The name by which `EVALSHA` calls it: 40 hexadecimal digits.
+    public let sha1: String
+
+    public init(name: String, source: String) {
+        self.name = name
+        self.source = source
+        sha1 = SHA1.hex(source.utf8)
+    }
+
+    /// `EVAL` with the source, which also teaches it to the server.
+    func eval(keys: [String], arguments: [RedisArgument]) -> RedisCommand {
+        command("EVAL", RedisArgument(source), keys: keys, arguments: arguments)
+    }
+
+    func evalsha(keys: [String], arguments: [RedisArgument]) -> RedisCommand {
+        command("EVALSHA", RedisArgument(sha1), keys: keys, arguments: arguments)
+    }
+
+    private func command(
+        _ verb: String,
+        _ script: RedisArgument,
+        keys: [String],
+        arguments: [RedisArgument]
+    ) -> RedisCommand {
+        RedisCommand(verb, [script, RedisArgument(keys.count)] + keys.map { RedisArgument($0) } + arguments)
+    }
+}

@@ -1,0 +1,63 @@
+/// How every key and channel is spelled; no other room knows one.
+///
+/// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot.
+public struct Keys: Sendable {
+    public let prefix: String
+    public let cluster: Bool
+
+    /// - Parameter prefix: put before every key, so that deployments can share a server.
+    public init(prefix: String = "", cluster: Bool = false) {
+        self.prefix = prefix
+        self.cluster = cluster
+    }
+
+    private func thread(_ id: String, _ part: String) -> String {
+        "\(prefix)thread:\(cluster ? "{\(id)}" : id):\(part)"
+    }
+
+    // MARK: A thread
+
+    /// Hash: configuration, numbers and cursor of the log, the active run.
+    func metadata(_ thread: String) -> String { self.thread(thread, "metadata") }
+    /// Stream: the event log, one entry per event, its field `e` is the serialized event without id.
+    func stream(_ thread: String) -> String { self.thread(thread, "stream") }
+    /// List: run ids, oldest first.
+    func runs(_ thread: String) -> String { self.thread(thread, "runs") }
+    /// Hash: state, attempt, input, result.
+    func run(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run)") }
+    /// List: ids of the runs that wait for the active one, next first.
+    func pending(_ thread: String) -> String { self.thread(thread, "pending") }
+    /// List: the conversation, one message each.
+    func messages(_ thread: String) -> String { self.thread(thread, "messages") }
+    /// String: what the agent keeps between runs beside the conversation (todos, plan).
+    func memory(_ thread: String) -> String { self.thread(thread, "memory") }
+    /// List: what the active run has completed, for the attempt after this one.
+    func journal(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):journal") }
+    /// String: what a request under an idempotency key came to.
+    func idempotency(_ thread: String, _ key: String) -> String { self.thread(thread, "idempotency:\(key)") }
+    /// Channel: a thread's new events.
+    func live(_ thread: String) -> String { self.thread(thread, "live") }
+
+    // MARK: All threads
+
+    /// Sorted set: thread ids by the time of their creation.
+    var threads: String { "\(prefix)threads" }
+    /// String: what an `initiate` under an idempotency key came to.
+    func idempotency(_ key: String) -> String { "\(prefix)idempotency:\(key)" }
+    /// Stream: the runs that wait for a worker, with the consumer group ``group``.
+    var queue: String { "\(prefix)queue:default" }
+    /// List: runs that were given up, `thread run`.
+    var dead: String { "\(prefix)queue:default:dead" }
+    /// Sorted set: workers by the time they were last heard of.
+    var workers: String { "\(prefix)workers" }
+    /// Channel: runs that are to be cancelled, `thread run`.
+    var control: String { "\(prefix)control" }
+
+    /// The consumer group of the worker pool.
+    static let group = "modem"
+
+    // MARK: Legacy
+
+    /// Stream: events of a flow, as older producers lay them down.
+    func flow(_ flow: String, _ input: String) -> String { "\(prefix)stream:\(flow):\(input)" }
+}

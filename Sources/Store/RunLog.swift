@@ -1,0 +1,243 @@
+public import Messages
+internal import Redis
+
+/// The writing end of one attempt of a run: its events, its journal, its end.
+///
+/// Owned by the worker that holds the run's lease. Events are gathered while a write is under way and for a moment after it, so that
+/// a fast model costs one script call per moment and not one per word: the first goes out at once. Every write bears the
+/// attempt; once another attempt has begun, each call throws `.stale` and nothing more is written.
+public actor RunLog {
+    /// How long and how much is gathered.
+    public struct Batching: Sendable {
+        public var interval: Duration
+        public var bytes: Int
+
+        public init(interval: Duration = .milliseconds(15), bytes: Int = 16 * 1024) {
+            self.interval = interval
+            self.bytes = bytes
+        }
+    }
+
+    /// How long a write is tried while Redis is away, before the run is given up by this worker.
+    private static let patience = Duration.seconds(30)
+
+    public nonisolated let run: ClaimedRun
+    private let store: Store
+    private let batching: Batching
+
+    private var pending: [Event] = []
+    private var pendingBytes = 0
+    /// Writes of this attempt, counted: a repeated one is recognized by it.
+    private var batch = 0
+    private var isWriting = false
+    private var writersInLine: [CheckedContinuation<Void, Never>] = []
+    /// Tells ``gather()`` that there is something; holds at most one signal.
+    private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    public init(run: ClaimedRun, store: Store, batching: Batching = Batching()) {
+        self.run = run
+        self.store = store
+        self.batching = batching
+    }
+
+    // MARK: Events
+
+    /// Adds text of the model; what is not yet written is joined to one event.
+    public func text(_ delta: String) async throws {
+        try await delta.isEmpty ? () : add(delta, join: Self.joinText) { .textDelta(TextDelta(text: $0)) }
+    }
+
+    public func reasoning(_ delta: String) async throws {
+        try await delta.isEmpty ? () : add(delta, join: Self.joinReasoning) { .reasoningDelta(TextDelta(text: $0)) }
+    }
+
+    /// Adds what the agent does.
+    public func progress(_ progress: AgentProgress.Progress) async throws {
+        try await emit("task_agent_execute", .taskAgentExecute(AgentProgress(progress: progress)))
+    }
+
+    public func emit(_ type: String, _ payload: Event.Payload) async throws {
+        append(makeEvent(type, payload))
+        try await relieve()
+    }
+
+    private func add(
+        _ delta: String,
+        join: (inout AgentProgress.Progress, String) -> Bool,
+        _ make: (String) -> AgentProgress.Progress
+    ) async throws {
+        if let last = pending.indices.last, case .taskAgentExecute(var progress)? = pending[last].payload,
+            var part = progress.progress, join(&part, delta)
+        {
+            progress.progress = part
+            pending[last].payload = .taskAgentExecute(progress)
+            pendingBytes += delta.utf8.count
+        } else {
+            append(makeEvent("task_agent_execute", .taskAgentExecute(AgentProgress(progress: make(delta)))))
+        }
+        try await relieve()
+    }
+
+    private static func joinText(_ part: inout AgentProgress.Progress, _ delta: String) -> Bool {
+        guard case .textDelta(let before) = part else { return false }
+        part = .textDelta(TextDelta(text: before.text + delta))
+        return true
+    }
+
+    private static func joinReasoning(_ part: inout AgentProgress.Progress, _ delta: String) -> Bool {
+        guard case .reasoningDelta(let before) = part else { return false }
+        part = .reasoningDelta(TextDelta(text: before.text + delta))
+        return true
+    }
+
+    private func append(_ event: Event) {
+        pending.append(event)
+        pendingBytes += 128
+        signal.yield()
+    }
+
+    /// Once too much has gathered, whoever adds to it waits for the write.
+    private func relieve() async throws {
+        if pendingBytes >= batching.bytes { try await flush() }
+    }
+
+    private func makeEvent(_ type: String, _ payload: Event.Payload) -> Event {
+        Event(
+            threadID: run.threadID,
+            runID: run.runID,
+            attempt: run.attempt,
+            type: type,
+            time: Store.now,
+            payload: payload
+        )
+    }
+
+    // MARK: Writing
+
+    /// Writes what has gathered, moment by moment, until the run has ended; a child task of whoever carries the run out.
+    public func gather() async throws {
+        for await _ in signals {
+            try await flush()
+            try await Task.sleep(for: batching.interval)
+        }
+    }
+
+    /// Writes what has gathered now.
+    public func flush() async throws {
+        try await record([], memory: nil)
+    }
+
+    /// Records what is completed, together with the events that tell of it: from then on no other attempt does it again.
+    ///
+    /// - Parameter memory: the agent's memory if it has changed.
+    public func record(_ journal: [String], memory: String?) async throws {
+        await waitForTurn()
+        defer { endTurn() }
+        guard !pending.isEmpty || !journal.isEmpty || memory != nil else { return }
+        let events = takePending()
+        batch += 1
+        try await store.write(events, journal: journal, memory: memory, batch: batch, for: run, patience: Self.patience)
+    }
+
+    /// The terminal transition, together with all that has gathered; nothing can be written after it.
+    public func finish(_ end: RunEnd) async throws {
+        await waitForTurn()
+        defer { endTurn() }
+        var events = takePending()
+        var last = Event.terminal(
+            run.threadID,
+            run.runID,
+            status: end.status.rawValue,
+            reason: end.reason,
+            error: end.error,
+            usage: end.usage
+        )
+        last.attempt = run.attempt
+        events.append(last)
+        try await store.finish(end, events: events, for: run, patience: Self.patience)
+        close()
+    }
+
+    /// Hands the run back to the queue, for a worker that goes on from the journal.
+    public func release() async throws {
+        await waitForTurn()
+        defer { endTurn() }
+        try await store.release(run)
+        close()
+    }
+
+    private func close() {
+        pending = []
+        signal.finish()
+    }
+
+    private func takePending() -> [Event] {
+        defer {
+            pending = []
+            pendingBytes = 0
+        }
+        return pending
+    }
+
+    /// One write at a time, in the order of the calls.
+    private func waitForTurn() async {
+        if isWriting {
+            await withCheckedContinuation { writersInLine.append($0) }
+        } else {
+            isWriting = true
+        }
+    }
+
+    private func endTurn() {
+        if writersInLine.isEmpty {
+            isWriting = false
+        } else {
+            writersInLine.removeFirst().resume()
+        }
+    }
+}
+
+/// How a run ends.
+public struct RunEnd: Sendable {
+    public enum Status: String, Sendable {
+        case completed
+        case failed
+        case cancelled
+        case timedOut = "timed_out"
+    }
+
+    public var status: Status
+    /// Why it was cancelled.
+    public var reason: String
+    /// Why it failed.
+    public var error: Failure?
+    public var usage: Usage
+    /// The agent's last message.
+    public var text: String
+    /// `provider/model` as it was resolved.
+    public var model: String
+    /// What the thread's conversation gains.
+    public var messages: [String]
+    /// The agent's memory, if it has changed.
+    public var memory: String?
+
+    public init(
+        _ status: Status,
+        reason: String = "",
+        error: Failure? = nil,
+        usage: Usage = Usage(),
+        text: String = "",
+        model: String = "",
+        messages: [String] = [],
+        memory: String? = nil
+    ) {
+        self.status = status
+        self.reason = reason
+        self.error = error
+        self.usage = usage
+        self.text = text
+        self.model = model
+        self.messages = messages
+        self.memory = memory
+    }
+}

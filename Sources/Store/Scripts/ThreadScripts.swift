@@ -1,0 +1,53 @@
+internal import Redis
+
+/// Scripts about threads as a whole.
+enum ThreadScripts {
+    /// KEYS metadata, stream, threads, idempotency. ARGV thread id, metadata JSON, first event, live channel, request (empty without an
+    /// idempotency key), seconds to keep the key.
+    static let initiate = Prelude.script(
+        "initiate",
+        #"""
+        if ARGV[5] ~= '' then
+            local known = redis.call('GET', KEYS[4])
+            if known then
+                if known:sub(1, 40) == redis.sha1hex(ARGV[5]) then return { 'replayed', known:sub(41) } end
+                return { 'mismatch' }
+            end
+            redis.call('SET', KEYS[4], redis.sha1hex(ARGV[5]) .. ARGV[1], 'EX', ARGV[6])
+        end
+        local time = now()
+        redis.call('HSET', KEYS[1], 'metadata', ARGV[2], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)
+        append(KEYS[1], KEYS[2], ARGV[4], { ARGV[3] })
+        redis.call('ZADD', KEYS[3], time, ARGV[1])
+        return { 'ok', ARGV[1] }
+        """#
+    )
+
+    /// KEYS metadata, stream, runs, pending, messages, memory, threads. ARGV thread id, live channel, what run keys begin with.
+    static let delete = Prelude.script(
+        "delete",
+        #"""
+        if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
+        local active = redis.call('HGET', KEYS[1], 'active')
+        if active then return { 'busy', active } end
+        for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
+            redis.call('DEL', ARGV[3] .. id, ARGV[3] .. id .. ':journal')
+        end
+        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+        redis.call('ZREM', KEYS[7], ARGV[1])
+        redis.call('PUBLISH', ARGV[2], '')
+        return { 'ok' }
+        """#
+    )
+
+    /// One page of a thread's log. KEYS metadata, stream. ARGV id to start after, how many.
+    static let page = Prelude.script(
+        "page",
+        #"""
+        local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id')
+        if not thread[1] then return { 'missing' } end
+        local from = ARGV[1] == '0-0' and '-' or '(' .. ARGV[1]
+        return { 'ok', thread[1], thread[2], redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', ARGV[2]) }
+        """#
+    )
+}

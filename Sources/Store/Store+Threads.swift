@@ -1,0 +1,123 @@
+public import Messages
+internal import OrderedCollections
+internal import Redis
+
+extension Store {
+    /// Creates a thread and its first event.
+    ///
+    /// - Throws: `.conflict` when the idempotency key stands for another request, `.unavailable`.
+    public func initiate(_ request: InitiateThreadRequest) async throws(StoreError) -> Messages.Thread {
+        let id = Self.makeID()
+        let event = Event(threadID: id, type: "thread_created", time: Self.now)
+        let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
+        let key = request.idempotencyKey
+        let (outcome, values) = try await run(
+            ThreadScripts.initiate,
+            [keys.metadata(id), keys.stream(id), keys.threads, keys.idempotency(key)],
+            [
+                RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
+                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.serialized()),
+                RedisArgument(Self.idempotencySeconds),
+            ]
+        )
+        guard outcome != "mismatch", let id = values.first?.string else { throw .keyReused(key) }
+        return try await thread(id)
+    }
+
+    /// - Throws: `.notFound`, `.unavailable`.
+    public func thread(_ id: String) async throws(StoreError) -> Messages.Thread {
+        guard id.isIdentifier else { throw .threadNotFound(id) }
+        let fields = hash(try await send(RedisCommand("HGETALL", RedisArgument(keys.metadata(id)))))
+        guard !fields.isEmpty else { throw .threadNotFound(id) }
+        return makeThread(id, fields)
+    }
+
+    /// A page of all threads, newest first.
+    public func threads(_ request: ListThreadsRequest) async throws(StoreError) -> ListThreadsResponse {
+        let size = try Self.pageSize(request.pageSize)
+        var start = 0
+        if !request.pageToken.isEmpty {
+            guard request.pageToken.isIdentifier else { throw .pageToken }
+            let rank = try await send(
+                RedisCommand("ZREVRANK", RedisArgument(keys.threads), RedisArgument(request.pageToken))
+            )
+            guard let rank = rank.int else { throw .pageToken }
+            start = Int(rank) + 1
+        }
+        // One more than asked for tells whether there is a next page.
+        let range = RedisCommand(
+            "ZREVRANGE",
+            RedisArgument(keys.threads),
+            RedisArgument(start),
+            RedisArgument(start + size)
+        )
+        let ids = (try await send(range).array ?? []).compactMap(\.string)
+        var threads: [Messages.Thread] = []
+        let commands = ids.prefix(size).map { RedisCommand("HGETALL", RedisArgument(keys.metadata($0))) }
+        for (id, reply) in zip(ids, await redis.send(batch: commands)) {
+            switch reply {
+            case .success(let value):
+                if case let fields = hash(value), !fields.isEmpty { threads.append(makeThread(id, fields)) }
+            case .failure(let error): throw StoreError(error)
+            }
+        }
+        return ListThreadsResponse(threads: threads, nextPageToken: ids.count > size ? ids[size - 1] : "")
+    }
+
+    /// Deletes a thread with all that belongs to it; those who watch it are told that it is gone.
+    ///
+    /// - Throws: `.conflict` while a run is active, `.notFound`, `.unavailable`.
+    public func deleteThread(_ id: String) async throws(StoreError) {
+        guard id.isIdentifier else { throw .threadNotFound(id) }
+        let (outcome, values) = try await run(
+            ThreadScripts.delete,
+            [
+                keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
+                keys.threads,
+            ],
+            [RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, ""))]
+        )
+        switch outcome {
+        case "missing": throw .threadNotFound(id)
+        case "busy":
+            throw StoreError(.conflict, "run \(values.first?.string ?? "") is active on thread \(id); cancel it first")
+        default: break
+        }
+    }
+
+    static func pageSize(_ asked: UInt32) throws(StoreError) -> Int {
+        guard asked <= 100 else { throw StoreError(.invalid, "at most 100 to a page", field: "page_size") }
+        return asked == 0 ? 50 : Int(asked)
+    }
+
+    private func makeThread(_ id: String, _ fields: [String: String]) -> Messages.Thread {
+        func number<I: FixedWidthInteger>(_ name: String) -> I { fields[name].flatMap { I($0) } ?? 0 }
+        // What initiate wrote can be parsed; a thread without its labels is still a thread.
+        let metadata = (try? JSON(parsing: fields["metadata"] ?? "{}"))?.object ?? [:]
+        return Messages.Thread(
+            threadID: id,
+            status: fields["active"] == nil ? "idle" : "busy",
+            metadata: metadata.compactMapValues(\.string),
+            createdAt: number("created_at"),
+            updatedAt: number("updated_at"),
+            activeRunID: fields["active"] ?? "",
+            seq: number("seq"),
+            lastID: fields["last_id"] ?? "",
+            runCount: number("run_count"),
+            usage: Usage(
+                inputTokens: number("input_tokens"),
+                outputTokens: number("output_tokens"),
+                cacheReadTokens: number("cache_read_tokens"),
+                cacheWriteTokens: number("cache_write_tokens")
+            )
+        )
+    }
+}
+
+extension StoreError {
+    static let pageToken = StoreError(.invalid, "is not a token that a page before gave", field: "page_token")
+
+    static func keyReused(_ key: String) -> StoreError {
+        StoreError(.conflict, "the idempotency key \(key) was used for another request", field: "idempotency_key")
+    }
+}

@@ -1,0 +1,99 @@
+internal import Foundation
+public import Logging
+public import Redis
+
+/// Everything that is kept: threads, runs, the worker queue and the event log, in Redis.
+///
+/// The only room that knows keys and scripts. Stateless but for its connections: any number of gateways and workers share a
+/// server. The async methods may be called from anywhere; those that take an event loop run there and call back there.
+public final class Store: Sendable {
+    public let keys: Keys
+    public let redis: RedisClient
+    let logger: Logger
+
+    /// How long an idempotency key is remembered, in seconds.
+    static let idempotencySeconds = 24 * 60 * 60
+    /// How many runs may wait on one thread.
+    static let pendingLimit = 100
+
+    public init(redis: RedisClient, keys: Keys, logger: Logger) {
+        self.redis = redis
+        self.keys = keys
+        self.logger = logger
+    }
+
+    /// A new id for a thread or a run.
+    static func makeID() -> String { UUID().uuidString.lowercased() }
+
+    static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    /// Whether the server answers. - Throws: `.unavailable`.
+    public func ping() async throws(StoreError) {
+        do { try await redis.ping() } catch { throw StoreError(error) }
+    }
+
+    /// Refuses a server that would throw data away, and makes the consumer group of the workers.
+    ///
+    /// - Throws: `.invalid` when the server's `maxmemory-policy` would evict, `.unavailable`.
+    public func prepare() async throws(StoreError) {
+        do {
+            try await redis.requireNoEviction()
+            _ = try await redis.send(
+                RedisCommand("XGROUP", "CREATE", RedisArgument(keys.queue), RedisArgument(Keys.group), "0", "MKSTREAM")
+            )
+        } catch  where error.code == .configuration {
+            throw StoreError(.invalid, error.message, field: "redis.url")
+        } catch  where error.prefix == "BUSYGROUP" {
+            return
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    // MARK: Sending
+
+    func send(_ command: RedisCommand) async throws(StoreError) -> RESPValue {
+        do { return try await redis.send(command) } catch { throw StoreError(error) }
+    }
+
+    /// Runs a script and takes its answer apart: the word for the outcome, and what comes with it.
+    func run(
+        _ script: RedisScript,
+        _ keys: [String],
+        _ arguments: [RedisArgument]
+    ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
+        let reply: RESPValue
+        do { reply = try await redis.run(script, keys: keys, arguments: arguments) } catch { throw StoreError(error) }
+        guard let values = reply.array, let outcome = values.first?.string else {
+            throw .unexpected(reply, of: script.name)
+        }
+        return (outcome, Array(values.dropFirst()))
+    }
+}
+
+extension Store {
+    /// A hash as a dictionary; empty where there is no such key.
+    func hash(_ reply: RESPValue) -> [String: String] {
+        let flat = reply.array ?? []
+        var result: [String: String] = [:]
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            if let name = flat[index].string { result[name] = flat[index + 1].string }
+        }
+        return result
+    }
+}
+
+extension String {
+    /// Whether this can be an id of ours: it goes into keys and into file names.
+    var isIdentifier: Bool {
+        !isEmpty && utf8.count <= 128
+            && utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+}

@@ -1,0 +1,70 @@
+public import Logging
+public import NIOCore
+internal import Redis
+
+/// What is announced to one event loop: new events of the threads that someone watches there, runs that are to be cancelled.
+///
+/// One Redis connection for each loop, however many threads are watched. Created and used on its loop; every callback runs there.
+public final class Subscriptions {
+    private let keys: Keys
+    private let subscription: Subscription
+    private let gaps: Gaps
+
+    /// Who is to be told when announcements may have been missed, by channel.
+    private final class Gaps {
+        var handlers: [String: () -> Void] = [:]
+    }
+
+    public init(store: Store, loop: any EventLoop, logger: Logger) {
+        let gaps = Gaps()
+        self.gaps = gaps
+        keys = store.keys
+        subscription = Subscription(configuration: store.redis.configuration, loop: loop, logger: logger) { channel in
+            gaps.handlers[channel]?()
+        }
+    }
+
+    /// Watches a thread's log.
+    ///
+    /// - Parameters:
+    ///   - onReady: from now on every event is announced.
+    ///   - onEvents: events in the order of the log; none at all when the thread was deleted.
+    ///   - onGap: the connection was lost and is back: some events may not have been announced.
+    public func watch(
+        thread: String,
+        onReady: @escaping () -> Void,
+        onEvents: @escaping ([StoredEvent]) -> Void,
+        onGap: @escaping () -> Void
+    ) {
+        let channel = keys.live(thread)
+        gaps.handlers[channel] = onGap
+        subscription.subscribe(
+            channel,
+            onReady: onReady,
+            onMessage: { message in
+                // A message of another form is none of ours; the numbers of the events show whether one is missing.
+                if let events = Announcement.events(in: message) { onEvents(events) }
+            }
+        )
+    }
+
+    public func unwatch(thread: String) {
+        let channel = keys.live(thread)
+        gaps.handlers[channel] = nil
+        subscription.unsubscribe(channel)
+    }
+
+    /// Listens to who wants a run to be cancelled.
+    public func watchCancels(_ onCancel: @escaping (_ thread: String, _ run: String) -> Void) {
+        subscription.subscribe(
+            keys.control,
+            onReady: {},
+            onMessage: { message in
+                let parts = String(buffer: message).split(separator: " ")
+                if parts.count == 2 { onCancel(String(parts[0]), String(parts[1])) }
+            }
+        )
+    }
+
+    public func close() { subscription.close() }
+}

@@ -1,0 +1,192 @@
+internal import Messages
+internal import Store
+
+/// The loop of one run: model, tool calls, results, model, until the model is done.
+///
+/// Made by the ``AgentRunner`` for one attempt and used by one task. Everything that must not be done twice is recorded in the
+/// run's journal before the loop goes on.
+struct Agent {
+    let provider: any ModelProvider
+    /// As the provider calls it.
+    let model: String
+    let tools: ToolRegistry
+    let settings: AgentSettings
+    let system: String
+    let log: RunLog
+    let workspace: Workspace
+    let sandbox: any Sandbox
+    let memory: ThreadMemory
+    var transcript: Transcript
+
+    /// Why the loop ends before the model is done.
+    struct Stop: Error {
+        let code: String
+        let message: String
+    }
+
+    /// - Throws: ``Stop``, ``ModelError``, `CancellationError`; errors of the log.
+    mutating func run() async throws {
+        while true {
+            switch transcript.next {
+            case .end:
+                return
+            case .tools(let calls):
+                try await run(calls)
+                try await log.progress(.stepEnded(Step(number: UInt32(transcript.turns))))
+            case .model:
+                guard transcript.turns < settings.maxTurns else {
+                    throw Stop(
+                        code: "max_turns",
+                        message: "the agent has had \(settings.maxTurns) turns (agent.max_turns)"
+                    )
+                }
+                guard try await askModel() else { return }
+            }
+        }
+    }
+
+    // MARK: The model
+
+    /// - Returns: whether the agent goes on.
+    private mutating func askModel() async throws -> Bool {
+        let step = Step(number: UInt32(transcript.turns + 1))
+        try await log.progress(.stepStarted(step))
+        let request = ModelRequest(
+            model: model,
+            system: system,
+            messages: transcript.messages,
+            tools: tools.definitions,
+            maxTokens: settings.maxTokens
+        )
+        let response = try await provider.stream(request) { [log] delta in
+            switch delta {
+            case .text(let text): try await log.text(text)
+            case .reasoning(let text): try await log.reasoning(text)
+            case .attemptDiscarded: try await log.progress(.stepRestarted(step))
+            case .toolCallStarted: break
+            }
+        }
+        let text = response.message.text
+        if !text.isEmpty { try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: text))) }
+        try await log.progress(.usage(Messages.Usage(response.usage)))
+        let hasCalls = !response.message.toolCalls.isEmpty
+        if !hasCalls { try await log.progress(.stepEnded(step)) }
+        try await log.record([transcript.add(response.message, usage: response.usage)], memory: nil)
+        return try goesOn(after: response.stop, hasCalls: hasCalls)
+    }
+
+    private func goesOn(after stop: StopReason, hasCalls: Bool) throws -> Bool {
+        switch stop {
+        case .endTurn, .stopSequence, .toolUse, .other: return hasCalls
+        case .pauseTurn: return true
+        case .maxTokens where hasCalls: return true
+        case .maxTokens:
+            throw Stop(
+                code: "max_tokens",
+                message: "the answer was cut at \(settings.maxTokens) tokens (agent.max_tokens)"
+            )
+        case .refusal: throw Stop(code: "model_refused", message: "the model refused to answer")
+        case .contextWindow:
+            throw Stop(code: "model_context_window", message: "the conversation fills the model's context window")
+        }
+    }
+
+    // MARK: Tools
+
+    /// Runs a turn's calls: side by side if none of them changes anything, otherwise one after the other.
+    private mutating func run(_ calls: [Transcript.OpenCall]) async throws {
+        for open in calls { try await announce(open.call) }
+        if calls.allSatisfy({ tools[$0.call.name]?.effect == .pure }) {
+            let outputs = try await runSideBySide(calls.map(\.call))
+            for (call, output, duration) in outputs { try await conclude(call, output, duration) }
+        } else {
+            for open in calls { try await runAlone(open) }
+        }
+    }
+
+    private func announce(_ call: ToolCall) async throws {
+        let event = Messages.ToolCall(callID: call.id, name: call.name, arguments: call.arguments.text)
+        try await log.progress(.toolCall(event))
+    }
+
+    private func runSideBySide(_ calls: [ToolCall]) async throws -> [(ToolCall, ToolOutput, Duration)] {
+        try await withThrowingTaskGroup(of: (Int, ToolOutput, Duration).self) { group in
+            for (index, call) in calls.enumerated() {
+                group.addTask { [self] in
+                    let (output, duration) = try await execute(call)
+                    return (index, output, duration)
+                }
+            }
+            var results: [(ToolCall, ToolOutput, Duration)?] = Array(repeating: nil, count: calls.count)
+            for try await (index, output, duration) in group { results[index] = (calls[index], output, duration) }
+            return results.compactMap { $0 }
+        }
+    }
+
+    /// A call in doubt runs again only if that does no harm; otherwise the model is told and can look for itself.
+    private mutating func runAlone(_ open: Transcript.OpenCall) async throws {
+        let effect = tools[open.call.name]?.effect ?? .pure
+        if open.isInDoubt, effect == .unsafe {
+            let text =
+                "The call was interrupted when its worker was lost: it may have taken effect in part or in full. "
+                + "Check before you repeat it."
+            return try await conclude(open.call, ToolOutput(text, isError: true), .zero)
+        }
+        if effect != .pure { try await log.record([transcript.start(open.call)], memory: nil) }
+        let (output, duration) = try await execute(open.call)
+        try await conclude(open.call, output, duration)
+    }
+
+    private func execute(_ call: ToolCall) async throws -> (ToolOutput, Duration) {
+        let context = ToolContext(
+            callID: call.id,
+            workspace: workspace,
+            sandbox: sandbox,
+            memory: memory
+        ) { [log] text in
+            // What the log cannot take is told by the next write, which throws.
+            try? await log.progress(.toolOutput(Messages.ToolOutput(callID: call.id, text: text)))
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let output = try await tools.run(call, in: context)
+        return (output, clock.now - start)
+    }
+
+    private mutating func conclude(_ call: ToolCall, _ output: ToolOutput, _ duration: Duration) async throws {
+        let result = Messages.ToolResult(
+            callID: call.id,
+            name: call.name,
+            text: output.text,
+            isError: output.isError,
+            durationMs: UInt32(clamping: duration.milliseconds)
+        )
+        try await log.progress(.toolResult(result))
+        if let (type, payload) = output.detail?.event(of: call.id) { try await log.emit(type, payload) }
+        let entry = transcript.add(
+            ToolResult(callID: call.id, text: output.text, isError: output.isError),
+            endsRun: output.endsRun
+        )
+        try await log.record([entry], memory: memory.json.text)
+    }
+}
+
+/// What bounds an agent; the defaults are those of `config.toml`.
+public struct AgentSettings: Sendable {
+    /// Turns of the model in one run.
+    public var maxTurns = 50
+    /// Tokens of one answer.
+    public var maxTokens = 8192
+    /// A run that takes longer ends as `timed_out`.
+    public var timeLimit = Duration.seconds(3600)
+    /// The model of runs that name none.
+    public var model = "script/demo"
+    /// The first part of the system prompt.
+    public var instructions = AgentSettings.defaultInstructions
+
+    public init() {}
+}
+
+extension Duration {
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

@@ -1,0 +1,136 @@
+internal import Messages
+
+/// A run's conversation while it is carried out: what the thread said before, what this run has added, and what is still open.
+///
+/// A value without I/O. Each change gives the journal entry that must be stored before the agent goes on; a later attempt builds the
+/// same transcript from those entries, so that no model turn and no tool call that has completed is done again.
+struct Transcript: Sendable {
+    /// What the agent does next.
+    enum Next: Sendable, Equatable {
+        /// Ask the model.
+        case model
+        /// Run these tool calls of the last message.
+        case tools([OpenCall])
+        /// A tool has ended the agent's turn.
+        case end
+    }
+
+    /// A tool call without a result.
+    struct OpenCall: Sendable, Equatable {
+        let call: ToolCall
+        /// It was started by an attempt that was lost: whether it has happened is not known.
+        let isInDoubt: Bool
+    }
+
+    /// The conversation of earlier runs.
+    private let history: [ChatMessage]
+    /// This run's messages; the results of a turn are joined to one message when all are there.
+    private var added: [ChatMessage]
+    private var results: [ToolResult] = []
+    private var started: Set<String> = []
+    private var hasEnded = false
+
+    private(set) var usage = Usage()
+
+    /// - Parameters:
+    ///   - history, journal: as they were stored; an entry that cannot be read is passed over.
+    init(history: [String], task: String, journal: [String] = []) {
+        self.history = history.compactMap { Self.parse($0).flatMap(ChatMessage.init(json:)) }
+        added = [.user(task)]
+        for entry in journal.compactMap(Self.parse) { replay(entry) }
+    }
+
+    private static func parse(_ text: String) -> JSON? { try? JSON(parsing: text) }
+
+    // MARK: State
+
+    /// What the model is sent.
+    var messages: [ChatMessage] { history + added }
+
+    /// How many turns of the model this run has had.
+    var turns: Int { added.count { $0.role == .assistant } }
+
+    /// The model's last message.
+    var lastText: String { added.last { $0.role == .assistant }?.text ?? "" }
+
+    var next: Next {
+        guard !hasEnded else { return .end }
+        let open = openCalls
+        return open.isEmpty ? .model : .tools(open)
+    }
+
+    private var openCalls: [OpenCall] {
+        guard let last = added.last, last.role == .assistant else { return [] }
+        let done = Set(results.map(\.callID))
+        return last.toolCalls.filter { !done.contains($0.id) }.map {
+            OpenCall(call: $0, isInDoubt: started.contains($0.id))
+        }
+    }
+
+    // MARK: Changes
+
+    /// The model has answered.
+    mutating func add(_ message: ChatMessage, usage: Usage) -> String {
+        record([
+            "message": message.json,
+            "usage": [
+                JSON(usage.inputTokens), JSON(usage.outputTokens), JSON(usage.cacheReadTokens),
+                JSON(usage.cacheWriteTokens),
+            ],
+        ])
+    }
+
+    /// A tool is about to run; to be stored before it does, unless it may run twice.
+    mutating func start(_ call: ToolCall) -> String { record(["started": .string(call.id)]) }
+
+    /// A tool has run. - Parameter endsRun: whether the agent's turn ends with it.
+    mutating func add(_ result: ToolResult, endsRun: Bool) -> String {
+        record(["result": ChatMessage.Part.toolResult(result).json, "ends": .bool(endsRun)])
+    }
+
+    private mutating func record(_ entry: JSON) -> String {
+        replay(entry)
+        return entry.text
+    }
+
+    private mutating func replay(_ entry: JSON) {
+        if let message = entry["message"].flatMap(ChatMessage.init(json:)) {
+            added.append(message)
+            let counts = (entry["usage"]?.array ?? []).map { $0.int ?? 0 }
+            if counts.count == 4 {
+                usage += Usage(
+                    inputTokens: counts[0],
+                    outputTokens: counts[1],
+                    cacheReadTokens: counts[2],
+                    cacheWriteTokens: counts[3]
+                )
+            }
+        } else if let id = entry["started"]?.string {
+            started.insert(id)
+        } else if let part = entry["result"].flatMap(ChatMessage.Part.init), case .toolResult(let result) = part {
+            results.append(result)
+            if entry["ends"]?.bool == true { hasEnded = true }
+            joinResults()
+        }
+    }
+
+    /// All results of a turn go into one message, in the order of the calls.
+    private mutating func joinResults() {
+        guard let last = added.last, last.role == .assistant, openCalls.isEmpty else { return }
+        let byID = Dictionary(results.map { ($0.callID, $0) }, uniquingKeysWith: { first, _ in first })
+        added.append(ChatMessage(role: .user, parts: last.toolCalls.compactMap { byID[$0.id] }.map { .toolResult($0) }))
+        results = []
+        started = []
+    }
+
+    // MARK: The end
+
+    /// What the thread's conversation gains: valid for a model's next request, so open calls get a result that says what became of them.
+    func closed(_ reason: String) -> [String] {
+        var copy = self
+        for open in openCalls {
+            _ = copy.add(ToolResult(callID: open.call.id, text: reason, isError: true), endsRun: false)
+        }
+        return copy.added.map(\.json.text)
+    }
+}

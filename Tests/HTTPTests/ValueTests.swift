@@ -1,0 +1,144 @@
+import NIOCore
+import Testing
+
+@testable import HTTP
+
+/// The parts that are values: no socket, no loop.
+@Suite struct ValueTests {
+    @Test func headersKeepOrderAndIgnoreCase() {
+        var headers: HTTPHeaders = ["A": "1", "b": "2"]
+        headers.add("a", "3")
+        #expect(headers["a"] == "1")
+        #expect(headers.values("A") == ["1", "3"])
+        #expect(headers.map(\.name) == ["a", "b", "a"])
+        headers.set("A", "4")
+        #expect(headers == [("b", "2"), ("a", "4")].reduce(into: HTTPHeaders()) { $0.add($1.0, $1.1) })
+    }
+
+    @Test func outboundBodyJoinsAndSplits() {
+        var body = OutboundBody()
+        for size in [1, 0, 5, 3] { body.append(ByteBuffer(repeating: UInt8(size), count: size)) }
+        #expect(body.count == 9)
+        var out: [UInt8] = []
+        for size in [2, 4, 100] {
+            var frame = [UInt8](repeating: 0, count: size)
+            let count = frame.withUnsafeMutableBytes { body.take(into: $0) }
+            out += frame[..<count]
+        }
+        #expect(out == [1, 5, 5, 5, 5, 5, 3, 3, 3])
+        #expect(body.count == 0)
+    }
+
+    @Test func outboundBodyLetsGoOfWhatIsSent() {
+        var body = OutboundBody()
+        var taken = 0
+        for round in 0..<1_000 {
+            body.append(ByteBuffer(repeating: UInt8(truncatingIfNeeded: round), count: 10))
+            body.append(ByteBuffer(repeating: 1, count: 10))
+            var frame = [UInt8](repeating: 0, count: 15)
+            taken += frame.withUnsafeMutableBytes { body.take(into: $0) }
+        }
+        #expect(body.count == 20_000 - taken)
+    }
+
+    @Test func floodGuardAdmitsTheBurstThenWhatWorkAndTimeEarn() {
+        var guarded = FloodGuard(burst: 10)
+        func pings(_ count: Int) -> Int {
+            var admitted = 0
+            for _ in 0..<count where guarded.admits(.ping) { admitted += 1 }
+            return admitted
+        }
+        #expect(pings(10) == 10)
+        #expect(pings(1) == 0)
+        let settings = guarded.admits(.settings)
+        #expect(settings, "each kind has a bucket of its own")
+        guarded.sentData()
+        guarded.sentData()
+        #expect(pings(3) == 2)
+        for _ in 0..<20 { guarded.refill() }
+        #expect(pings(100) == 10)
+    }
+
+    @Test func stringCacheReturnsTheBytesItWasGiven() {
+        var cache = StringCache()
+        for length in [0, 1, 15, 16, 17, 128, 129, 500] {
+            for fill in UInt8(ascii: "a")...UInt8(ascii: "z") {
+                let bytes = [UInt8](repeating: fill, count: length)
+                for _ in 0..<2 {
+                    let string = bytes.withUnsafeBufferPointer { cache.string($0) }
+                    #expect(string == String(decoding: bytes, as: UTF8.self))
+                }
+            }
+        }
+    }
+
+    private func expect(
+        _ action: InboundBody.Action,
+        _ expected: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(outcome(action) == expected, sourceLocation: sourceLocation)
+    }
+
+    private func outcome(_ action: InboundBody.Action) -> String {
+        switch action {
+        case .none: "none"
+        case .consume(let count): "consume \(count)"
+        case .complete(_, let result, let count): "\(result.map { String(buffer: $0) }) after \(count)"
+        case .deliver(_, let bytes): "deliver \(String(buffer: bytes))"
+        case .deliverLast(_, let bytes, _, _): "last \(bytes.map { String(buffer: $0) } ?? "nothing")"
+        }
+    }
+
+    @Test func bodyThatCameBeforeItsReader() {
+        var body = InboundBody()
+        expect(body.receive(ByteBuffer(string: "ab")), "none")
+        expect(body.receive(ByteBuffer(string: "c")), "none")
+        expect(body.end(.success(())), "none")
+        #expect(outcome(body.collect(upTo: 3) { _ in }) == "success(\"abc\") after 3")
+        expect(body.receive(ByteBuffer(string: "d")), "none")
+    }
+
+    @Test func collectedBodyOverTheLimitFailsOnceAndConsumesNoMore() {
+        var body = InboundBody()
+        #expect(outcome(body.collect(upTo: 3) { _ in }) == "none")
+        expect(body.receive(ByteBuffer(string: "abc")), "consume 3")
+        let failure = "failure(HTTP.BodyError.tooLarge(limit: 3)) after 0"
+        expect(body.receive(ByteBuffer(string: "d")), failure)
+        expect(body.receive(ByteBuffer(string: "e")), "none")
+        expect(body.end(.success(())), "none")
+    }
+
+    @Test func streamedBodyIsHandedOn() {
+        var body = InboundBody()
+        _ = body.receive(ByteBuffer(string: "a"))
+        expect(body.stream(onData: { _ in }, onEnd: { _ in }), "deliver a")
+        expect(body.receive(ByteBuffer(string: "b")), "deliver b")
+        expect(body.end(.failure(.disconnected)), "last nothing")
+        expect(body.end(.success(())), "none")
+    }
+
+    @Test func turnSettlesFramingAndKeepAlive() {
+        let get = RequestHead(method: "GET", path: "/", version: .http1_1)
+        var turn = HTTP1Turn(get, isKeepAlive: true)
+        let head = turn.begin(ResponseHead(status: 200), request: get, endsStream: false)
+        #expect(head.headers["transfer-encoding"] == "chunked")
+        #expect(turn.connectionField == nil)
+
+        let old = RequestHead(method: "GET", path: "/", version: .http1_0)
+        var oldTurn = HTTP1Turn(old, isKeepAlive: true)
+        #expect(oldTurn.connectionField == "keep-alive")
+        let oldHead = oldTurn.begin(ResponseHead(status: 200), request: old, endsStream: false)
+        #expect(oldHead.headers.isEmpty)
+        #expect(oldTurn.connectionField == "close")
+
+        let headers: HTTPHeaders = ["content-length": "1000000", "expect": "100-continue"]
+        let upload = RequestHead(method: "POST", path: "/", headers: headers, version: .http1_1)
+        var early = HTTP1Turn(upload, isKeepAlive: true)
+        _ = early.begin(ResponseHead(status: 413), request: upload, endsStream: true)
+        #expect(early.connectionField == "close")
+        var asked = HTTP1Turn(upload, isKeepAlive: true)
+        let answers = [asked.takeContinue(), asked.takeContinue()]
+        #expect(answers == [true, false])
+    }
+}

@@ -1,0 +1,307 @@
+import Messages
+import NIOCore
+import NIOPosix
+import OrderedCollections
+import Redis
+import Store
+import TestSupport
+import Testing
+
+extension Store {
+    /// The whole log of a thread, decoded.
+    func log(_ thread: String, after cursor: EventID = .zero, on loop: any EventLoop) async throws -> [Event] {
+        let page = try await withCheckedThrowingContinuation { continuation in
+            loop.execute {
+                self.page(of: thread, after: cursor, count: 10_000, on: loop) { continuation.resume(with: $0) }
+            }
+        }
+        return try page.events.map { try Event(serialized: Array($0.serialized().readableBytesView)) }
+    }
+
+    /// Takes up the next run of the queue.
+    func claimNext(for worker: String, on loop: any EventLoop) async throws -> ClaimedRun? {
+        let connection = blockingConnection(on: loop)
+        let entries = try await next(for: worker, count: 1, wait: .seconds(2), on: connection)
+        await connection.close()
+        guard let entry = entries.first else { return nil }
+        return try await claim(entry, for: worker, maxAttempts: 3)
+    }
+}
+
+struct StoreTests {
+    @Test func `a run from the request to its end, as the log tells it`() async throws {
+        try await withStore { store, _, group in
+            let loop = group.next()
+            let thread = try await store.initiate(InitiateThreadRequest(metadata: ["user": "a"]))
+            #expect(thread.metadata == ["user": "a"] && thread.status == "idle" && thread.seq == 1)
+            let accepted = try await store.execute(
+                ExecuteRunRequest(threadID: thread.threadID, task: "do", model: "m/x")
+            ).run
+            #expect(accepted.status == "queued")
+            #expect(try await store.thread(thread.threadID).activeRunID == accepted.runID)
+
+            let run = try #require(try await store.claimNext(for: "w1", on: loop))
+            #expect(run.attempt == 1 && run.task == "do" && run.model == "m/x" && run.journal.isEmpty)
+            let log = RunLog(run: run, store: store)
+            try await log.text("hello ")
+            try await log.text("world")
+            try await log.record(["entry"], memory: "{}")
+            let usage = Usage(inputTokens: 3, outputTokens: 2)
+            try await log.finish(RunEnd(.completed, usage: usage, text: "hello world", messages: ["m1", "m2"]))
+
+            let events = try await store.log(thread.threadID, on: loop)
+            #expect(
+                events.map(\.type) == [
+                    "thread_created", "run_queued", "run_attempt_started", "task_agent_execute", "run_completed",
+                ]
+            )
+            #expect(events.map(\.seq) == [1, 2, 3, 4, 5])
+            #expect(events.filter(\.final).map(\.type) == ["run_completed"])
+            #expect(
+                events[3].payload
+                    == .taskAgentExecute(AgentProgress(progress: .textDelta(TextDelta(text: "hello world"))))
+            )
+            #expect(events[2].attempt == 1)
+            let ended = try await store.run(thread.threadID, accepted.runID)
+            #expect(ended.status == "completed" && ended.text == "hello world" && ended.usage == usage)
+            let after = try await store.thread(thread.threadID)
+            #expect(after.status == "idle" && after.usage == usage && after.lastID == events[4].id)
+
+            // The next run finds the conversation and the memory.
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread.threadID, task: "more"))
+            let next = try #require(try await store.claimNext(for: "w1", on: loop))
+            #expect(next.messages == ["m1", "m2"] && next.memory == "{}" && next.journal.isEmpty)
+        }
+    }
+
+    @Test func `runs of a thread are carried out one after the other, first in first out`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            var ids: [String] = []
+            for number in 0..<3 {
+                ids.append(try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)")).run.runID)
+            }
+            for (number, id) in ids.enumerated() {
+                let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+                #expect(run.runID == id && run.task == "\(number)")
+                try await RunLog(run: run, store: store).finish(RunEnd(.completed))
+            }
+            #expect(try await store.thread(thread).status == "idle")
+        }
+    }
+
+    @Test func `too many runs on one thread are refused`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            for _ in 0..<101 { _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")) }
+            let error = await #expect(throws: StoreError.self) {
+                try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            }
+            #expect(error?.code == .exhausted)
+        }
+    }
+
+    @Test func `an idempotency key gives the same run, and refuses another request`() async throws {
+        try await withStore { store, _, group in
+            let request = InitiateThreadRequest(idempotencyKey: "i")
+            let thread = try await store.initiate(request)
+            #expect(try await store.initiate(request).threadID == thread.threadID)
+            let run = ExecuteRunRequest(threadID: thread.threadID, task: "x", idempotencyKey: "k")
+            let first = try await store.execute(run)
+            let second = try await store.execute(run)
+            #expect(first.run.runID == second.run.runID && !first.isReplay && second.isReplay)
+            let error = await #expect(throws: StoreError.self) {
+                try await store.execute(ExecuteRunRequest(threadID: thread.threadID, task: "y", idempotencyKey: "k"))
+            }
+            #expect(error?.code == .conflict)
+            #expect(try await store.log(thread.threadID, on: group.next()).count { $0.type == "run_queued" } == 1)
+        }
+    }
+
+    @Test func `a stale attempt writes nothing`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            let first = try #require(try await store.claimNext(for: "w1", on: group.next()))
+            let old = RunLog(run: first, store: store)
+            try await old.record(["done by the first"], memory: nil)
+            try await old.text("half a sen")
+            try await old.flush()
+            // The lease is over at once, and another worker takes the run.
+            let entries = try await store.takeOver(for: "w2", lease: .zero, count: 1)
+            let entry = try #require(entries.first)
+            let second = try #require(try await store.claim(entry, for: "w2", maxAttempts: 3))
+            #expect(second.attempt == 2 && second.journal == ["done by the first"])
+
+            let before = try await store.log(thread, on: group.next())
+            for write in [
+                {
+                    try await old.text("tence")
+                    try await old.flush()
+                }, { try await old.record(["x"], memory: nil) },
+                { try await old.finish(RunEnd(.completed)) }, { try await old.release() },
+            ] as [@Sendable () async throws -> Void] {
+                let error = await #expect(throws: StoreError.self) { try await write() }
+                #expect(error?.code == .stale)
+            }
+            #expect(try await store.log(thread, on: group.next()) == before)
+            // The new attempt says from where on the old one's text is void: the half sentence was event 4.
+            #expect(before.last?.type == "run_attempt_started" && before.last?.attempt == 2)
+            #expect(before.last?.payload == .run(RunUpdate(status: "running", discardFromSeq: 4)))
+            #expect(try await store.renew([first.entry], of: "w1") == [first.entry])
+            #expect(try await store.renew([second.entry], of: "w2") == [])
+        }
+    }
+
+    @Test func `a run that loses its workers is given up`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let id = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")).run.runID
+            var claimed = try await store.claimNext(for: "w0", on: group.next())
+            for attempt in 1...2 {
+                #expect(claimed?.attempt == UInt32(attempt))
+                let entries = try await store.takeOver(for: "w\(attempt)", lease: .zero, count: 1)
+                let entry = try #require(entries.first)
+                claimed = try await store.claim(entry, for: "w\(attempt)", maxAttempts: 3)
+            }
+            #expect(claimed?.attempt == 3)
+            let entries = try await store.takeOver(for: "w3", lease: .zero, count: 1)
+            let entry = try #require(entries.first)
+            let givenUp = try await store.claim(entry, for: "w3", maxAttempts: 3)
+            #expect(givenUp == nil)
+            let run = try await store.run(thread, id)
+            #expect(run.status == "failed" && run.error?.code == "max_attempts")
+            #expect(try await store.redis.send(RedisCommand("LLEN", "queue:default:dead")).int == 1)
+            #expect(try await store.log(thread, on: group.next()).count(where: \.final) == 1)
+            #expect(try await store.takeOver(for: "w4", lease: .zero, count: 1) == [])
+        }
+    }
+
+    @Test func `cancelling a queued run ends it, a running one is asked to stop`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let first = try await store.execute(ExecuteRunRequest(threadID: thread, task: "1")).run.runID
+            let second = try await store.execute(ExecuteRunRequest(threadID: thread, task: "2")).run.runID
+            let third = try await store.execute(ExecuteRunRequest(threadID: thread, task: "3")).run.runID
+            let running = try #require(try await store.claimNext(for: "w", on: group.next()))
+            #expect(try await store.cancel(thread, second).status == "cancelled")
+            #expect(try await store.cancel(thread, first).status == "cancelling")
+            #expect(try await store.cancel(thread, first).status == "cancelling")
+            #expect(try await store.cancelling([running.entry]) == [running.entry])
+            try await RunLog(run: running, store: store).finish(RunEnd(.cancelled, reason: "user"))
+            #expect(try await store.cancel(thread, first).status == "cancelled")
+            // The one in between is passed over.
+            #expect(try await store.claimNext(for: "w", on: group.next())?.runID == third)
+            let events = try await store.log(thread, on: group.next())
+            #expect(events.filter(\.final).map(\.runID) == [second, first])
+            #expect(events.map(\.seq) == Array(1...UInt64(events.count)))
+        }
+    }
+
+    @Test func `a handed back run goes on where it was, and does not count as lost`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            for attempt in 1...5 {
+                let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+                #expect(run.attempt == UInt32(attempt) && run.journal.count == attempt - 1)
+                let log = RunLog(run: run, store: store)
+                try await log.record(["step \(attempt)"], memory: nil)
+                try await log.release()
+            }
+        }
+    }
+
+    @Test func `a write that is repeated because its answer was lost is stored once`() async throws {
+        try await withStore(appendOnly: true) { store, redis, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let log = RunLog(run: run, store: store)
+            try await log.text("before ")
+            try await log.flush()
+            // The server takes the command but does not answer in time; the client gives the connection up and asks again.
+            await redis.pause()
+            async let written: Void = {
+                try await log.text("after")
+                try await log.flush()
+            }()
+            try await Task.sleep(for: .milliseconds(3500))
+            await redis.resume()
+            try await written
+            try await log.finish(RunEnd(.completed))
+            let events = try await store.log(thread, on: group.next())
+            #expect(events.count { $0.type == "task_agent_execute" } == 2)
+            #expect(events.map(\.seq) == Array(1...UInt64(events.count)))
+        }
+    }
+
+    @Test func `pages of threads and runs, newest first`() async throws {
+        try await withStore { store, _, _ in
+            var threads: [String] = []
+            for _ in 0..<5 {
+                threads.append(try await store.initiate(InitiateThreadRequest()).threadID)
+                // Creation times have the resolution of a millisecond; within one the order is that of the ids.
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            var seen: [String] = []
+            var token = ""
+            repeat {
+                let page = try await store.threads(ListThreadsRequest(pageSize: 2, pageToken: token))
+                seen += page.threads.map(\.threadID)
+                token = page.nextPageToken
+            } while !token.isEmpty
+            #expect(seen == threads.reversed())
+
+            var runs: [String] = []
+            for number in 0..<5 {
+                runs.append(
+                    try await store.execute(ExecuteRunRequest(threadID: threads[0], task: "\(number)")).run.runID
+                )
+            }
+            seen = []
+            repeat {
+                let page = try await store.runs(ListRunsRequest(threadID: threads[0], pageSize: 2, pageToken: token))
+                seen += page.runs.map(\.runID)
+                token = page.nextPageToken
+            } while !token.isEmpty
+            #expect(seen == runs.reversed())
+        }
+    }
+
+    @Test func `deleting a thread`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            let busy = await #expect(throws: StoreError.self) { try await store.deleteThread(thread) }
+            #expect(busy?.code == .conflict)
+            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"], memory: "{}"))
+            try await store.deleteThread(thread)
+            let gone = await #expect(throws: StoreError.self) { try await store.thread(thread) }
+            #expect(gone?.code == .notFound)
+            let left = try await store.redis.send(RedisCommand("KEYS", "thread:*"))
+            #expect(left.array == [])
+            #expect(try await store.threads(ListThreadsRequest()).threads.isEmpty)
+        }
+    }
+
+    @Test func `a server that may throw data away is refused`() async throws {
+        try await withStore { store, _, _ in
+            _ = try await store.redis.send(RedisCommand("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"))
+            let error = await #expect(throws: StoreError.self) { try await store.prepare() }
+            #expect(error?.code == .invalid && error?.message.contains("noeviction") == true)
+        }
+    }
+
+    @Test func `the prefix stands before every key`() async throws {
+        try await withStore(keys: Keys(prefix: "p:")) { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x", idempotencyKey: "k"))
+            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"]))
+            let keys = try await store.redis.send(RedisCommand("KEYS", "*")).array ?? []
+            #expect(!keys.isEmpty && keys.allSatisfy { $0.string?.hasPrefix("p:") == true })
+        }
+    }
+}

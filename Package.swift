@@ -38,7 +38,7 @@ let package = Package(
     name: "baud",
     products: [
         .executable(name: "baud", targets: ["baud"]),
-        .library(name: "BaudClient", targets: ["Client"]),
+        .library(name: "BaudClient", targets: ["Client", "Messages"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -56,12 +56,11 @@ let package = Package(
         // C libraries, one importing room each.
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
-        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
-        .target(name: "CProtos", dependencies: ["CProtobufC"]),
+        .target(name: "CProtos", linkerSettings: [.linkedLibrary("protobuf-c")]),
 
-        room("Messages", ["CProtos", "CProtobufC", collections]),
+        room("Messages", ["CProtos", collections]),
         room("HTTP", ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging, metrics]),
         room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), logging]),
         room("Curl", ["CCurl"]),
@@ -79,7 +78,7 @@ let package = Package(
         ),
         room("Modem", ["Store", "Redis", "Messages", nio("NIOCore"), logging, lifecycle]),
         room("Workflow", ["Store", "Curl", "Messages", "CLinux", logging, collections, subprocess, system]),
-        room("Client", ["RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("Client", ["RPC", "Messages", nio("NIOCore"), logging, collections]),
 
         .executableTarget(
             name: "baud",
@@ -92,17 +91,25 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["Redis", "Store", nio("NIOCore"), nio("NIOPosix"), logging],
+            dependencies: ["Redis", "Store", "RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         tests("Messages", [collections]),
-        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), logging]),
+        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging]),
         tests("Redis", [nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Curl"),
         tests("Config"),
         tests("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Store", ["Messages", "Redis", collections, nio("NIOCore"), nio("NIOPosix")]),
         tests("Workflow", ["Curl", "Messages", "Store", collections]),
+        tests("Client", ["HTTP", "RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, collections]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "baud", "Client", "TestSupport", "RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), arguments,
+            ],
+            swiftSettings: settings
+        ),
     ]
 )

@@ -233,7 +233,7 @@ commented_files = {file.name: file for file in commented.file}
 names = []
 for name in message_files:
     file = commented_files[name]
-    body = HEADER + "internal import CProtobufC\ninternal import CProtos\npublic import OrderedCollections\n\n"
+    body = HEADER + "internal import CProtos\npublic import OrderedCollections\n\n"
     if not any(n.options.map_entry for m in file.message_type for n in m.nested_type):
         body = body.replace("public import OrderedCollections\n", "")
     parts = [message_code(file, i, m, file.package) for i, m in enumerate(file.message_type)]

@@ -145,7 +145,7 @@ extension BaudClient {
         return try await call(.listRuns, request, isRepeatable: true)
     }
 
-    /// Asks for the end of a run; the answer may still say `cancelling`. To cancel a run that has ended changes nothing.
+    /// Asks for the end of a run; the answer may still say `cancelling`. A run that has ended stays as it is.
     @discardableResult
     public func cancelRun(_ run: String, of thread: String) async throws(BaudClientError) -> Run {
         try await call(.cancelRun, CancelRunRequest(threadID: thread, runID: run), isRepeatable: true)
@@ -164,7 +164,7 @@ extension BaudClient {
 // MARK: - Events and health
 
 extension BaudClient {
-    /// The events of a thread, or of one of its runs, in order, first the stored ones and then the new ones as they come.
+    /// The events of a thread, or of one of its runs, in order: first the stored ones, then the new ones as they come.
     ///
     /// - Parameters:
     ///   - lastID: the id of the last event one has; the sequence goes on after it. Empty or `0`: from the oldest; `$`:

@@ -1,7 +1,7 @@
 /// How often something is tried again after the server was not available, and after what time.
 ///
-/// The wait doubles from `base` to `cap`, and a random part of it is taken ("full jitter"), so that clients which lost one
-/// server at one time do not come back at one time.
+/// The wait doubles from `base` to `cap`, and a random part of it is taken ("full jitter"), so that clients which lost
+/// one server at one time do not come back at one time.
 struct RetryPolicy: Sendable {
     /// Failures in a row after which the error is given to the caller: this many and one.
     var maxRetries: Int

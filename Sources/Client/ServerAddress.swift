@@ -1,5 +1,5 @@
-/// Where a server is, out of its URL: `http://host`, `http://host:port`, `http://[address]:port`, each with or without a
-/// slash at the end (RFC 3986 section 3.2).
+/// Where a server is, out of its URL: `http://host`, `http://host:port` or `http://[address]:port`, each with or without
+/// a slash at the end (RFC 3986 section 3.2).
 struct ServerAddress: Equatable {
     let host: String
     let port: Int

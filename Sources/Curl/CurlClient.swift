@@ -1,8 +1,9 @@
-/// An HTTP client over libcurl: HTTP/2 to `https` hosts that offer it, else HTTP/1.1; kept-alive connections; streamed responses.
+/// An HTTP client over libcurl: HTTP/2 to `https` hosts that offer it, else HTTP/1.1; kept-alive connections; streamed
+/// responses.
 ///
-/// Owns one thread, on which all of libcurl runs; tasks reach it by a queue and read responses from bounded buffers. Redirects are
-/// not followed, and there are no cookies. Proxies are as the environment says (`http_proxy`, `https_proxy`, `no_proxy`).
-/// Used by any task, at the same time.
+/// Owns one thread, on which all of libcurl runs; tasks reach it by a queue and read responses from bounded buffers.
+/// Redirects are not followed, and there are no cookies. Proxies are as the environment says (`http_proxy`,
+/// `https_proxy`, `no_proxy`). Used by any task, at the same time.
 public final class CurlClient: Sendable {
     public struct Configuration: Sendable {
         /// Resolving, connecting, and the TLS handshake.
@@ -53,7 +54,8 @@ public final class CurlClient: Sendable {
         return CurlResponse(status: head.status, version: head.version, headers: head.headers, body: CurlBody(channel))
     }
 
-    /// Ends all transfers with `shutdown`, and then the thread; returns when all are ended. Later requests fail with `shutdown`.
+    /// Ends all transfers with `shutdown`, and then the thread; returns when all are ended. Later requests fail with
+    /// `shutdown`.
     public func shutdown() async {
         queue.stop()
         await queue.stopped()

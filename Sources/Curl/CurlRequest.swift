@@ -6,12 +6,13 @@ public struct CurlRequest: Sendable {
     /// In this order; libcurl adds `Host`, `Accept` and `Content-Length` where they are missing.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]?
-    /// The time from the start of the request until the first byte of the response's body, waiting for a connection included.
+    /// The time from the start of the request until the first byte of the response's body, waiting for a connection
+    /// included.
     public var firstByteTimeout: Duration
     /// The time between two pieces of the body. It does not run while the reader lags behind.
     public var idleTimeout: Duration
-    /// An IP address to connect to instead of resolving the URL's host (an IPv6 address in brackets); the host still stands in
-    /// `Host` and in TLS. For callers that check addresses before they let a request out.
+    /// An IP address to connect to instead of resolving the URL's host (an IPv6 address in brackets); the host still
+    /// stands in `Host` and in TLS. For callers that check addresses before they let a request out.
     public var connectTo: String?
 
     public init(

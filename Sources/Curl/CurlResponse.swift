@@ -25,8 +25,8 @@ public struct CurlHeaders: Sendable, Sequence {
 
 /// The bytes of a body, in pieces of no particular size. One task reads it, once.
 ///
-/// At most 256 KiB are kept for a reader that lags; then the transfer stands still until it reads on. Dropping the body (and all
-/// copies of it) unread or half-read cancels the transfer.
+/// At most 256 KiB are kept for a reader that lags; then the transfer stands still until it reads on. Dropping the body
+/// (and all copies of it) unread or half-read cancels the transfer.
 public struct CurlBody: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
     public typealias Failure = CurlError
@@ -64,8 +64,8 @@ public struct CurlBody: AsyncSequence, Sendable {
         return bytes
     }
 
-    /// Says that the reader has what it wants, though the body may go on. If it ends within a second the connection is kept for the next
-    /// request, else the transfer is cancelled.
+    /// Says that the reader has what it wants, though the body may go on. If it ends within a second the connection is
+    /// kept for the next request, else the transfer is cancelled.
     public func discardRest() { lifetime.channel.discardRest() }
 
     /// Ends the transfer when the last one who could read it is gone.

@@ -2,8 +2,9 @@ internal import Synchronization
 
 /// Carries one response from the transfer thread to the task that awaits it.
 ///
-/// The thread delivers (``deliver(head:)``, ``deliver(body:)``, ``finish(_:)``) and never waits; the task takes. In between is one
-/// buffer of bounded size, so the transfer is paused while it is full and resumed when it has been taken.
+/// The thread delivers (``deliver(head:)``, ``deliver(body:)``, ``finish(_:)``) and never waits; the task takes. In
+/// between is one buffer of bounded size, so the transfer is paused while it is full and resumed when it has been
+/// taken.
 final class ResponseChannel: Sendable {
     /// Bytes kept for a reader that lags.
     static let capacity = 256 * 1024
@@ -36,7 +37,8 @@ final class ResponseChannel: Sendable {
         change { $0.head = head }
     }
 
-    /// - Returns: false if there is no room: the transfer is to be paused, and the same bytes to be delivered again after a `resume`.
+    /// - Returns: false if there is no room: the transfer is to be paused, and the same bytes to be delivered again
+    ///   after a `resume`.
     func deliver(body bytes: UnsafeRawBufferPointer) -> Bool {
         change { state in
             if state.end != nil || state.isDiscarding { return true }
@@ -85,7 +87,8 @@ final class ResponseChannel: Sendable {
         if goesOn { queue.discard(self) }
     }
 
-    /// Ends the response for the reader at once, and the transfer soon. Does nothing after the end, or once the rest is discarded.
+    /// Ends the response for the reader at once, and the transfer soon. Does nothing after the end, or once the rest is
+    /// discarded.
     func cancel() {
         let isFirst = change { state in
             guard state.end == nil, !state.isDiscarding else { return false }

@@ -2,8 +2,8 @@ internal import CCurl
 
 /// One request and its response, as libcurl sees it. Owned by ``TransferLoop``; everything here runs on its thread.
 ///
-/// Owns the easy handle and the lists that belong to it. The address of this object is the context of the handle's callbacks, so the
-/// loop keeps it until the handle is off the multi handle.
+/// Owns the easy handle and the lists that belong to it. The address of this object is the context of the handle's
+/// callbacks, so the loop keeps it until the handle is off the multi handle.
 final class Transfer {
     /// Bytes of a response's header section, over all its lines.
     private static let headLimit = 256 * 1024
@@ -31,7 +31,7 @@ final class Transfer {
         self.easy = easy
         self.channel = channel
         deadline = monotonicMilliseconds() + request.firstByteTimeout.milliseconds
-        idleMilliseconds = request.idleTimeout.milliseconds
+        idleMilliseconds = max(1, request.idleTimeout.milliseconds)
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         try configure(configuration)
         try configure(request)
@@ -166,6 +166,9 @@ final class Transfer {
     private func extendDeadline() {
         if !endsSoon { deadline = monotonicMilliseconds() + idleMilliseconds }
     }
+
+    /// The deadline, or the one that a byte that comes now would bring: the limit between bytes may be the shorter one.
+    func earliestDeadline(from now: Int64) -> Int64 { min(deadline, now + idleMilliseconds) }
 
     /// Nobody reads the body any more: what is left of it gets a second, however it comes.
     func endSoon() {

@@ -3,8 +3,9 @@ internal import Glibc
 
 /// Drives libcurl's multi handle with epoll, on a thread of its own that ends with ``run()``.
 ///
-/// Owns the multi handle, the epoll descriptor and all transfers; nothing of it leaves the thread. Each turn: sockets, commands,
-/// libcurl's timer, finished transfers, time limits. Transfers are only removed between calls into libcurl, never from a callback.
+/// Owns the multi handle, the epoll descriptor and all transfers; nothing of it leaves the thread. Each turn: sockets,
+/// commands, libcurl's timer, finished transfers, time limits. Transfers are only removed between calls into libcurl,
+/// never from a callback.
 final class TransferLoop {
     private static let globalInit = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
@@ -15,7 +16,8 @@ final class TransferLoop {
     private var transfers: [ObjectIdentifier: Transfer] = [:]
     /// When libcurl wants to be called without a socket being ready.
     private var timer: Int64?
-    /// No transfer's deadline is earlier. Deadlines move later with every byte, so this is looked at again only when it has passed.
+    /// No transfer can have waited too long before this, whatever comes until then; so deadlines are only looked at
+    /// when it has passed.
     private var nextSweep = Int64.max
 
     /// Starts the thread; it ends after ``TransferQueue/stop()``.
@@ -141,7 +143,7 @@ final class TransferLoop {
 
     private func resume(_ transfer: Transfer) {
         let code = transfer.resume()
-        nextSweep = min(nextSweep, transfer.deadline)
+        nextSweep = min(nextSweep, transfer.earliestDeadline(from: monotonicMilliseconds()))
         if code != CURLE_OK { end(transfer, transfer.error(for: code)) }
     }
 
@@ -151,7 +153,7 @@ final class TransferLoop {
             let code = curl_multi_add_handle(multi, transfer.easy)
             guard code == CURLM_OK else { throw CurlError(.failed, String(cString: curl_multi_strerror(code))) }
             transfers[ObjectIdentifier(channel)] = transfer
-            nextSweep = min(nextSweep, transfer.deadline)
+            nextSweep = min(nextSweep, transfer.earliestDeadline(from: monotonicMilliseconds()))
         } catch {
             queue.transferEnded()
             channel.finish(error)
@@ -171,7 +173,8 @@ final class TransferLoop {
         }
     }
 
-    /// Ends the transfers whose peer was silent for too long; a transfer that waits for its reader has all the time it needs.
+    /// Ends the transfers whose peer was silent for too long; a transfer that waits for its reader has all the time it
+    /// needs.
     private func sweep() {
         let now = monotonicMilliseconds()
         guard nextSweep <= now else { return }
@@ -180,7 +183,7 @@ final class TransferLoop {
             if transfer.deadline <= now {
                 end(transfer, CurlError(.timeout, "nothing came within the time limit"))
             } else {
-                nextSweep = min(nextSweep, transfer.deadline)
+                nextSweep = min(nextSweep, transfer.earliestDeadline(from: now))
             }
         }
     }

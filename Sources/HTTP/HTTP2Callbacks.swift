@@ -26,8 +26,9 @@ enum HTTP2Callbacks {
         var callbacks: OpaquePointer?
         guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-            guard let frame, let connection = HTTP2Callbacks.connection(user) else { return 0 }
-            return connection.beganHeaders(HTTP2Callbacks.header(frame), frame.pointee.headers.cat)
+            guard let frame else { return 0 }
+            let (header, category) = (HTTP2Callbacks.header(frame), frame.pointee.headers.cat)
+            return HTTP2Callbacks.call(user) { $0.beganHeaders(header, category) } ?? 0
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) {
             _,
@@ -38,28 +39,33 @@ enum HTTP2Callbacks {
             valueLength,
             _,
             user in
-            HTTP2Callbacks.connection(user)?.receivedField(
-                name: UnsafeBufferPointer(start: name, count: nameLength),
-                value: UnsafeBufferPointer(start: value, count: valueLength)
-            ) ?? 0
+            let name = UnsafeBufferPointer(start: name, count: nameLength)
+            let value = UnsafeBufferPointer(start: value, count: valueLength)
+            return HTTP2Callbacks.call(user) { $0.receivedField(name: name, value: value) } ?? 0
+        }
+        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
+            guard let header, header.pointee.type == HTTP2Frame.priority else { return 0 }
+            HTTP2Callbacks.call(user) { $0.receivedPriority() }
+            return 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
-            HTTP2Callbacks.connection(user)?.receivedFrame(HTTP2Callbacks.header(frame))
+            HTTP2Callbacks.call(user) { $0.receivedFrame(HTTP2Callbacks.header(frame)) }
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, bytes, count, user in
-            HTTP2Callbacks.connection(user)?.receivedData(UnsafeRawBufferPointer(start: bytes, count: count), on: id)
+            HTTP2Callbacks.call(user) { $0.receivedData(UnsafeRawBufferPointer(start: bytes, count: count), on: id) }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
-            let code = frame.pointee.hd.type == HTTP2Frame.reset ? frame.pointee.rst_stream.error_code : 0
-            HTTP2Callbacks.connection(user)?.sentFrame(HTTP2Callbacks.header(frame), code: code)
+            let header = HTTP2Callbacks.header(frame)
+            let code = header.type == HTTP2Frame.reset ? frame.pointee.rst_stream.error_code : 0
+            HTTP2Callbacks.call(user) { $0.sentFrame(header, code: code) }
             return 0
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
-            HTTP2Callbacks.connection(user)?.closedStream(id, code: code)
+            HTTP2Callbacks.call(user) { $0.closedStream(id, code: code) }
             return 0
         }
         return callbacks
@@ -68,12 +74,18 @@ enum HTTP2Callbacks {
     /// The source of every stream's DATA frames.
     static let readData: nghttp2_data_source_read_callback = { _, _, target, length, flags, source, _ in
         guard let flags, let stream = source?.pointee.ptr else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
-        return Unmanaged<HTTP2Stream>.fromOpaque(stream).takeUnretainedValue()
-            .fill(UnsafeMutableRawBufferPointer(start: target, count: length), flags: flags)
+        let target = UnsafeMutableRawBufferPointer(start: target, count: length)
+        return Unmanaged<HTTP2Stream>.fromOpaque(stream)._withUnsafeGuaranteedRef { $0.fill(target, flags: flags) }
     }
 
-    private static func connection(_ user: UnsafeMutableRawPointer?) -> HTTP2Connection? {
-        user.map { Unmanaged<HTTP2Connection>.fromOpaque($0).takeUnretainedValue() }
+    /// Calls the connection, which its channel holds while nghttp2 is on the stack, without another reference to it.
+    @discardableResult
+    private static func call<Result>(
+        _ user: UnsafeMutableRawPointer?,
+        _ body: (HTTP2Connection) -> Result
+    ) -> Result? {
+        guard let user else { return nil }
+        return Unmanaged<HTTP2Connection>.fromOpaque(user)._withUnsafeGuaranteedRef(body)
     }
 
     /// The header that every member of the frame union begins with, without a copy of the union.

@@ -40,6 +40,13 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// The open block that the last sweep saw, and since when.
     private var slowBlock: (number: Int, since: NIODeadline)?
     private var unconsumed = 0
+    /// Streams above the limit, to be reset after the read.
+    private var refused: [Int32] = []
+    private var advertisesStreamLimit: Bool
+
+    /// nghttp2 ends a connection that opens more streams than it may, once the limit is acknowledged. A racing or buggy
+    /// peer is to get REFUSED_STREAM instead, so nghttp2 is given a higher limit than the peer; see `advertiseLimit`.
+    private static let streamAllowance = 10_000
 
     private var isReading = false
     /// Set while the connection sends or delivers, both of which can lead back here.
@@ -66,6 +73,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.scratch = scratch
         self.receivedHead = receivedHead
         flood = FloodGuard(burst: limits.floodBurst)
+        advertisesStreamLimit = side == .server
     }
 
     var channel: (any Channel)? { context?.channel }
@@ -114,7 +122,7 @@ final class HTTP2Connection: ChannelInboundHandler {
             settings.append(
                 nghttp2_settings_entry(
                     settings_id: CInt(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
-                    value: UInt32(clamping: limits.maxConcurrentStreams)
+                    value: UInt32(clamping: limits.maxConcurrentStreams + Self.streamAllowance)
                 )
             )
         case .client:
@@ -167,6 +175,7 @@ extension HTTP2Connection {
             submit { nghttp2_session_consume_connection($0, unconsumed) }
             unconsumed = 0
         }
+        if !refused.isEmpty { refuseStreams() }
         if floodExceeded || result == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) {
             submit { nghttp2_session_terminate_session($0, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
         }
@@ -189,6 +198,11 @@ extension HTTP2Connection {
         blocksBegun += 1
         blockIsOpen = true
         if category == NGHTTP2_HCAT_REQUEST {
+            guard streams.count < limits.maxConcurrentStreams else {
+                current = nil
+                refused.append(header.stream_id)
+                return 0
+            }
             let stream = HTTP2Stream(id: header.stream_id, connection: self)
             guard attach(stream, in: session) else { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue }
             flood.receivedRequest()
@@ -227,8 +241,6 @@ extension HTTP2Connection {
             finalGoAwayDue = shutdown == .noticed
         case HTTP2Frame.ping:
             count(.ping)
-        case HTTP2Frame.priority:
-            count(.priority)
         case HTTP2Frame.windowUpdate:
             count(.windowUpdate)
         case HTTP2Frame.goAway:
@@ -236,6 +248,11 @@ extension HTTP2Connection {
         case _:
             break
         }
+    }
+
+    /// PRIORITY, which nghttp2 passes over without reporting it as received.
+    func receivedPriority() {
+        count(.priority)
     }
 
     func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
@@ -252,6 +269,14 @@ extension HTTP2Connection {
         }
         stream.recordClose(code)
         streams.remove(stream)
+    }
+
+    private func refuseStreams() {
+        for id in refused {
+            let code = NGHTTP2_REFUSED_STREAM.rawValue
+            submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code) }
+        }
+        refused.removeAll()
     }
 
     private func count(_ frame: FloodGuard.Frame) {
@@ -369,10 +394,24 @@ extension HTTP2Connection {
             }
             return filled
         }
+        if advertisesStreamLimit { advertiseLimit() }
         if failed { context.close(promise: nil) }
         guard scratch.buffer.readableBytes > 0 else { return false }
         context.writeAndFlush(wrapOutboundOut(scratch.buffer), promise: nil)
         return !failed
+    }
+
+    /// Puts the limit that is meant for the peer into the first frame sent, which is SETTINGS.
+    private func advertiseLimit() {
+        guard scratch.buffer.readableBytes > 9 else { return }
+        advertisesStreamLimit = false
+        let start = scratch.buffer.readerIndex
+        let length = scratch.buffer.getInteger(at: start + 1, as: UInt16.self) ?? 0
+        let limit = UInt16(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue)
+        for entry in stride(from: start + 9, to: start + 9 + Int(length), by: 6)
+        where scratch.buffer.getInteger(at: entry, as: UInt16.self) == limit {
+            scratch.buffer.setInteger(UInt32(clamping: limits.maxConcurrentStreams), at: entry + 2)
+        }
     }
 
     func sentFrame(_ header: nghttp2_frame_hd, code: UInt32) {
@@ -418,7 +457,7 @@ extension HTTP2Connection: ServerConnection {
         becomeUnavailable()
         // Of a copy: what is visited may come back here.
         let streams = self.streams
-        streams.forEach { $0.sink?.drain() }
+        streams.visitAll { $0.sink?.drain() }
     }
 
     private func sendFinalGoAway() {
@@ -447,7 +486,7 @@ extension HTTP2Connection: ServerConnection {
         sweepIdle(now: now)
         let timeout = limits.stallTimeout.timeAmount
         let streams = self.streams
-        streams.forEach { $0.sweep(now: now, timeout: timeout) }
+        streams.visitAll { $0.sweep(now: now, timeout: timeout) }
     }
 
     /// Nothing else may arrive inside a header block, so a peer that leaves one open holds up its connection.

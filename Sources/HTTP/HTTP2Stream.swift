@@ -30,7 +30,7 @@ final class HTTP2Stream {
     // Recorded for delivery.
     private(set) var events = Events()
     private(set) var arriving = HeaderBlock()
-    private var head: HeaderBlock?
+    private var head = HeaderBlock()
     private var trailers: HTTPHeaders?
     private var data: ByteBuffer?
     private var closeCode: UInt32 = 0
@@ -82,14 +82,13 @@ extension HTTP2Stream {
 
     /// A header list is complete. The first one is the head (after any informational ones), a second one the trailers.
     func endHeaders(isHead: Bool) {
-        let block = arriving
-        arriving = HeaderBlock()
         if isHead {
-            head = block
+            swap(&head, &arriving)
             record(.head)
         } else {
-            trailers = block.headers
+            trailers = arriving.headers
         }
+        arriving = HeaderBlock()
     }
 
     func append(_ bytes: UnsafeRawBufferPointer, allocator: ByteBufferAllocator) {
@@ -133,7 +132,7 @@ extension HTTP2Stream {
             if let outboundTrailers, let session = connection?.session {
                 // The one call that is made, and has to be made, from this callback; it only queues a frame.
                 flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-                let result = HeaderEncoder.withFields([], outboundTrailers) { fields, fieldCount in
+                let result = HeaderEncoder.withFields(EmptyCollection(), outboundTrailers) { fields, fieldCount in
                     nghttp2_submit_trailer(session, id, fields, fieldCount)
                 }
                 guard result == 0 else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
@@ -156,9 +155,10 @@ extension HTTP2Stream {
         self.events = []
         // Opened and reset in one read: there is nobody to tell.
         if events.contains(.closed), sink == nil { return close(closeReason) }
-        if events.contains(.head), let head {
-            self.head = nil
-            connection?.receivedHead(head, self)
+        if events.contains(.head), let connection {
+            var block = HeaderBlock()
+            swap(&block, &head)
+            connection.receivedHead(block, self)
         }
         if events.contains(.data), let data {
             self.data = nil
@@ -218,7 +218,7 @@ extension HTTP2Stream: ExchangeTransport {
         guard let connection else { return }
         let status = (name: ":status", value: String(head.status))
         connection.submit { session in
-            HeaderEncoder.withFields([status], head.headers) { fields, count in
+            HeaderEncoder.withFields(CollectionOfOne(status), head.headers) { fields, count in
                 guard !endsStream else { return nghttp2_submit_response(session, id, fields, count, nil) }
                 var provider = dataProvider
                 return nghttp2_submit_response(session, id, fields, count, &provider)

@@ -31,7 +31,7 @@ struct HTTP2StreamList {
     }
 
     /// Visits each stream; the visitor does not change the list.
-    func forEach(_ visit: (HTTP2Stream) -> Void) {
+    func visitAll(_ visit: (HTTP2Stream) -> Void) {
         var next = first
         while let stream = next {
             next = stream.next

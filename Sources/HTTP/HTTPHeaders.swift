@@ -14,9 +14,7 @@ public struct HTTPHeaders: Sendable {
 
     /// The first value of a name, in any case.
     public subscript(name: String) -> String? {
-        let name = Self.canonical(name)
-        for field in fields where field.name == name { return field.value }
-        return nil
+        firstIndex(of: name).map { fields[$0].value }
     }
 
     /// All values of a name, in order.
@@ -25,9 +23,27 @@ public struct HTTPHeaders: Sendable {
         return fields.compactMap { $0.name == name ? $0.value : nil }
     }
 
+    /// Whether any field's name and value satisfy the predicate.
+    public func containsField(where predicate: (_ name: String, _ value: String) -> Bool) -> Bool {
+        // By index: iterating would copy, and so retain, both strings of every field.
+        for index in fields.indices where predicate(fields[index].name, fields[index].value) { return true }
+        return false
+    }
+
+    private func firstIndex(of name: String) -> Int? {
+        let name = Self.canonical(name)
+        for index in fields.indices where fields[index].name == name { return index }
+        return nil
+    }
+
     /// Appends a field, keeping any other of the same name.
     public mutating func add(_ name: String, _ value: String) {
         fields.append((name: Self.canonical(name), value: value))
+    }
+
+    /// Appends a field whose name is in lower case, as it is on every HTTP/2 connection.
+    mutating func append(lowercased name: String, _ value: String) {
+        fields.append((name: name, value: value))
     }
 
     /// Replaces every field of this name by one.
@@ -48,7 +64,8 @@ public struct HTTPHeaders: Sendable {
 
     /// Lower case, and the same string without a copy when it is so already.
     private static func canonical(_ name: String) -> String {
-        name.utf8.contains { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") } ? name.lowercased() : name
+        for byte in name.utf8 where byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") { return name.lowercased() }
+        return name
     }
 }
 

@@ -14,7 +14,8 @@ public struct HTTPLimits: Sendable {
     public var prefaceTimeout = Duration.seconds(10)
     /// From the first byte of an HTTP/1 request to the end of its header. Default 15 s.
     public var headerTimeout = Duration.seconds(15)
-    /// A body of which nothing arrives, or a response of which nothing can be sent, for this long ends. Default 60 s.
+    /// An exchange ends when for this long nothing arrives of a request that has no response yet, or nothing of a
+    /// response can be sent. Default 60 s.
     public var stallTimeout = Duration.seconds(60)
     /// A connection without an exchange for this long is closed. Default 5 min.
     public var idleTimeout = Duration.seconds(300)

@@ -81,7 +81,7 @@ public final class HTTPServer: Sendable {
     /// Stops accepting and lets what was accepted finish, for at most `grace`; then closes whatever is left.
     ///
     /// HTTP/2 connections are told by GOAWAY, HTTP/1 connections close after the response in hand; ``Exchange/onDrain``
-    /// is called for every open exchange. Returns when every connection has ended.
+    /// is called for every open exchange. Returns when every connection has ended; a second call returns at once.
     public func shutdown(grace: Duration) async {
         let emptied = group.next().makePromise(of: Void.self)
         let (listener, loops, isFirst) = state.withLock { state in

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One header list as it arrives, field by field, in HTTP/2.
 ///
 /// nghttp2 has checked the syntax (RFC 9113 section 8.2 and 8.3) before a field gets here, but bounds neither the size
@@ -31,7 +33,7 @@ struct HeaderBlock {
             addPseudo(name: name, value: strings.string(value))
         } else {
             if headers.isEmpty { headers.reserveCapacity(8) }
-            headers.add(strings.string(name), strings.string(value))
+            headers.append(lowercased: strings.string(name), strings.string(value))
         }
         return true
     }
@@ -61,8 +63,12 @@ struct StringCache {
         guard bytes.count > 15, bytes.count <= 128 else { return String(decoding: bytes, as: UTF8.self) }
         let last = bytes.count - 1
         let slot = (bytes.count &+ Int(bytes[last]) &* 7 &+ Int(bytes[last / 2]) &* 3) & 31
-        if slots[slot].utf8.elementsEqual(bytes) { return slots[slot] }
-        slots[slot] = String(decoding: bytes, as: UTF8.self)
+        let isSame =
+            slots[slot].utf8.count == bytes.count
+            && slots[slot].utf8.withContiguousStorageIfAvailable {
+                memcmp($0.baseAddress!, bytes.baseAddress!, bytes.count) == 0
+            } ?? false
+        if !isSame { slots[slot] = String(decoding: bytes, as: UTF8.self) }
         return slots[slot]
     }
 }

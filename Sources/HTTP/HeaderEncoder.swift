@@ -4,14 +4,14 @@ import CNghttp2
 enum HeaderEncoder {
     /// Calls `body` with the pseudo-header fields and the headers; the pointers are valid inside it only, nghttp2 copies.
     static func withFields<Result>(
-        _ pseudo: [HTTPHeaders.Element] = [],
+        _ pseudo: some Collection<HTTPHeaders.Element>,
         _ headers: HTTPHeaders,
         _ body: (UnsafeMutablePointer<nghttp2_nv>, Int) -> Result
     ) -> Result {
         let count = pseudo.count + headers.count
         var size = 0
         for field in pseudo { size += field.name.utf8.count + field.value.utf8.count }
-        for field in headers { size += field.name.utf8.count + field.value.utf8.count }
+        for index in headers.indices { size += headers[index].name.utf8.count + headers[index].value.utf8.count }
         return withUnsafeTemporaryAllocation(byteCount: max(size, 1), alignment: 1) { bytes in
             withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { fields in
                 var cursor = Cursor(next: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
@@ -50,9 +50,12 @@ enum HeaderEncoder {
         /// Copies the text; a control character, which could end the field in a careless recipient, becomes a space.
         private mutating func copy(_ text: String) -> (UnsafeMutablePointer<UInt8>, Int) {
             let start = next
-            for byte in text.utf8 {
-                next.pointee = HeaderSafety.isAllowed(byte) ? byte : UInt8(ascii: " ")
-                next += 1
+            var text = text
+            next += text.withUTF8 { bytes in
+                for (index, byte) in bytes.enumerated() {
+                    start[index] = HeaderSafety.isAllowed(byte) ? byte : UInt8(ascii: " ")
+                }
+                return bytes.count
             }
             return (start, next - start)
         }

@@ -1,4 +1,3 @@
-import Logging
 import NIOCore
 
 /// A server's connection of either version, as its loop keeps it.

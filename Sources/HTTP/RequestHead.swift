@@ -2,7 +2,9 @@ public import NIOCore
 
 /// The protocol version a request came in.
 public enum HTTPVersion: Sendable, Equatable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case http1_0
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case http1_1
     case http2
 }

@@ -24,6 +24,7 @@ extension CallContext {
         metadata = Metadata(request.headers)
         remoteAddress = request.remoteAddress
         authority = request.authority
+        guard hasProtocolFields(request.headers) else { return }
         if let timeout = request.headers["grpc-timeout"] {
             guard let amount = GRPCTimeout.parse(timeout) else {
                 throw Status(.internal, "grpc-timeout is malformed")
@@ -31,10 +32,14 @@ extension CallContext {
             deadline = now() + amount
         }
         if let encoding = request.headers["grpc-encoding"], encoding != "identity" {
-            let accepted: Metadata = [:]
-            throw Status(.unimplemented, "grpc-encoding \(encoding) is not supported", metadata: accepted)
+            throw Status(.unimplemented, "grpc-encoding \(encoding) is not supported")
         }
         guard metadata.isWellFormed else { throw Status(.internal, "a -bin header is not base64") }
+    }
+
+    /// Whether there may be a field that needs a closer look: most calls have none, and this is every call's way.
+    private func hasProtocolFields(_ headers: HTTPHeaders) -> Bool {
+        headers.containsField { name, _ in name.utf8.first == UInt8(ascii: "g") || name.utf8.last == UInt8(ascii: "n") }
     }
 }
 

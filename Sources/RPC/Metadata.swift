@@ -19,7 +19,7 @@ public struct Metadata: Sendable {
         self.headers = headers
     }
 
-    public var isEmpty: Bool { !headers.contains { !Self.isReserved($0.name) } }
+    public var isEmpty: Bool { headers.isEmpty || !headers.containsField { name, _ in !Self.isReserved(name) } }
 
     /// The first value of a name; of a `-bin` name, its base64 text.
     public subscript(name: String) -> String? { headers[name] }
@@ -53,9 +53,9 @@ public struct Metadata: Sendable {
 
     /// Whether every binary value is well-formed base64.
     var isWellFormed: Bool {
-        headers.allSatisfy { field in
-            !field.name.hasSuffix("-bin")
-                || field.value.split(separator: ",").allSatisfy { Base64.decode($0) != nil }
+        !headers.containsField { name, value in
+            name.utf8.last == UInt8(ascii: "n") && name.hasSuffix("-bin")
+                && value.split(separator: ",").contains { Base64.decode($0) == nil }
         }
     }
 

@@ -71,22 +71,21 @@ public struct MethodRouter: Sendable {
     ///
     /// - Returns: false if it is neither, and is left to the caller untouched.
     public func handle(_ exchange: Exchange) -> Bool {
-        let request = exchange.request
-        let isCall = Self.isCall(request)
-        guard let method = methods[request.path] else {
-            if isCall { exchange.finishCall(Status(.unimplemented, "there is no method \(request.path)")) }
+        let isCall = Self.isCall(exchange.request.headers["content-type"])
+        guard let method = methods[exchange.request.path] else {
+            if isCall { exchange.finishCall(Status(.unimplemented, "there is no method \(exchange.request.path)")) }
             return isCall
         }
-        guard request.method == "POST" else {
+        guard exchange.request.method == "POST" else {
             exchange.respond(ResponseHead(status: 405, headers: ["allow": "POST"]))
             return true
         }
-        guard isCall, request.version == .http2 else {
+        guard isCall, exchange.request.version == .http2 else {
             exchange.respond(ResponseHead(status: 415, headers: ["accept": "application/grpc"]))
             return true
         }
         do throws(Status) {
-            serve(exchange, method, try CallContext(request, now: .now()))
+            serve(exchange, method, try CallContext(exchange.request, now: .now()))
         } catch {
             exchange.finishCall(error)
         }
@@ -94,8 +93,10 @@ public struct MethodRouter: Sendable {
     }
 
     /// Whether the content type is `application/grpc`, with a message format or parameters or without.
-    private static func isCall(_ request: RequestHead) -> Bool {
-        guard let type = request.headers["content-type"], type.hasPrefix("application/grpc") else { return false }
+    private static func isCall(_ type: String?) -> Bool {
+        guard let type else { return false }
+        if type == "application/grpc" { return true }
+        guard type.hasPrefix("application/grpc") else { return false }
         let rest = type.utf8.dropFirst("application/grpc".utf8.count).first
         return rest == nil || rest == UInt8(ascii: "+") || rest == UInt8(ascii: ";")
     }

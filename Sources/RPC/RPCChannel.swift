@@ -1,11 +1,13 @@
+import Glibc
 import HTTP
 public import Logging
 public import NIOCore
+import NIOPosix
 
 /// A gRPC client's channel to one server: one HTTP/2 connection that all calls share.
 ///
-/// It may be used from anywhere. The first call connects, and so does the next one after a connection was lost; a call
-/// that fails for that reason fails with UNAVAILABLE and is not repeated, unless the server is known not to have seen it.
+/// It may be used from anywhere. The first call connects, and so does the next one after a connection was lost. A call
+/// that fails for want of a connection fails with UNAVAILABLE; none is repeated by itself.
 public final class RPCChannel: Sendable {
     private let eventLoop: any EventLoop
     private let connector: NIOLoopBoundBox<Connector>
@@ -120,7 +122,7 @@ private final class Connector {
         if let connecting { return connecting }
         let (host, port) = (self.host, self.port)
         let attempt = HTTP2Client.connect(host: host, port: port, on: eventLoop).flatMapErrorThrowing { error in
-            throw Status(.unavailable, "cannot connect to \(host):\(port): \(error)")
+            throw Status(.unavailable, "cannot connect to \(host):\(port): \(Self.reason(for: error))")
         }
         connecting = attempt
         attempt.assumeIsolated().whenComplete { result in
@@ -133,6 +135,19 @@ private final class Connector {
             }
         }
         return attempt
+    }
+
+    /// What the system said, without NIO's account of the addresses that it tried.
+    private static func reason(for error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let last = error.connectionErrors.last { return reason(for: last.error) }
+            return error.dnsAError == nil && error.dnsAAAAError == nil
+                ? "\(error)" : "the name of the host cannot be resolved"
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout: return "no answer"
+        case _: return "\(error)"
+        }
     }
 
     func close() -> EventLoopFuture<Void> {

@@ -44,7 +44,7 @@ public struct Status: Error, Sendable, Equatable {
 extension Status {
     /// The trailers that carry this status.
     func trailers(_ trailing: Metadata = Metadata()) -> HTTPHeaders {
-        if self == .ok, trailing.isEmpty { return Self.okTrailers }
+        if code == .ok, message.isEmpty, metadata.isEmpty, trailing.isEmpty { return Self.okTrailers }
         var headers: HTTPHeaders = ["grpc-status": String(code.rawValue)]
         if !message.isEmpty { headers.add("grpc-message", PercentEncoding.encode(message)) }
         metadata.append(to: &headers)

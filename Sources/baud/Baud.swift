@@ -7,6 +7,9 @@ struct Baud: AsyncParsableCommand {
         commandName: "baud",
         abstract: "A durable agent backend: threads, runs and their events.",
         version: Installation.version,
-        subcommands: [ServeCommand.self, GatewayCommand.self, ModemCommand.self]
+        subcommands: [
+            ServeCommand.self, GatewayCommand.self, ModemCommand.self, RunCommand.self, TailCommand.self,
+            DoctorCommand.self,
+        ]
     )
 }

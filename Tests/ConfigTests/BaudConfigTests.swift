@@ -27,7 +27,7 @@ struct BaudConfigTests {
         #expect(try BaudConfig.load(file: nil, environment: [:]) == BaudConfig())
         // Each setting is in the file: its name is among those that an unknown one is told.
         let lines = TOMLLines(try String(contentsOfFile: Self.example, encoding: .utf8))
-        for section in ["server", "data", "redis", "worker", "threads", "events", "agent", "llm", "script", "tools"]
+        for section in ["server", "data", "redis", "worker", "events", "agent", "llm", "script", "tools"]
             + ["sandbox", "cors", "log", "llm.providers.openai"]
         {
             let problem = try #require(problems("[\(section)]\nno_such = 1\n").first)
@@ -83,7 +83,8 @@ struct BaudConfigTests {
             api_key_env = "LOCAL_KEY"
             """
         let llm = try BaudConfig.parse(text, environment: ["LOCAL_KEY": "k"]).llm
-        #expect(llm.aliases == ["planning": "local/big", "gpt-4.1": "openai/gpt-4.1"])
+        #expect(llm.aliases["planning"] == "local/big" && llm.aliases["gpt-4.1"] == "openai/gpt-4.1")
+        #expect(llm.aliases["execution"] == BaudConfig().llm.aliases["execution"])
         #expect(llm.providers["local"]?.baseURL == "http://127.0.0.1:9/v1")
         #expect(llm.providers["local"]?.apiKey == Secret("k"))
         #expect(llm.providers.count == 3)

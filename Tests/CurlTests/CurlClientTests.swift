@@ -63,6 +63,7 @@ struct CurlClientTests {
             let response = try await client.send(CurlRequest(url: server.url))
             #expect(try await response.body.collect(upTo: 10) == Array(expected.utf8))
         }
+        #expect(server.connectionCount == 1)
     }
 
     @Test(arguments: [true, false])
@@ -141,6 +142,39 @@ struct CurlClientTests {
             #expect(response.status == 200)
         }
         await server.clientHungUp()
+    }
+
+    @Test func theTimeBetweenPiecesMayBeShorterThanTheTimeToTheFirst() async throws {
+        let server = try StandInModelServer([Reply("data: 1\n\n", ending: .hang)])
+        defer { server.stop() }
+        let client = try CurlClient()
+        let request = CurlRequest(url: server.url, firstByteTimeout: .seconds(3600), idleTimeout: .milliseconds(20))
+        let error = await #expect(throws: CurlError.self) { _ = try await client.send(request).body.collect(upTo: 100) }
+        #expect(error?.code == .timeout)
+    }
+
+    @Test func discardingTheRestKeepsTheConnection() async throws {
+        let large = [[UInt8]](repeating: [UInt8](repeating: 1, count: 64 * 1024), count: 256)
+        let server = try StandInModelServer([Reply(chunks: large), Reply("two")])
+        defer { server.stop() }
+        let client = try CurlClient(.init(maxConnectionsPerHost: 1))
+        let first = try await client.send(CurlRequest(url: server.url))
+        await server.stalled()
+        first.body.discardRest()
+        let second = try await client.send(CurlRequest(url: server.url))
+        #expect(try await second.body.collect(upTo: 10) == Array("two".utf8))
+        #expect(server.connectionCount == 1)
+        _ = first
+    }
+
+    @Test func aBodyWithoutEndIsDiscardedForASecondOnly() async throws {
+        let server = try StandInModelServer([Reply("data: 1\n\n", ending: .hang)])
+        defer { server.stop() }
+        let client = try CurlClient()
+        let response = try await client.send(CurlRequest(url: server.url))
+        response.body.discardRest()
+        await server.clientHungUp()
+        _ = response
     }
 
     @Test func aReaderThatLagsStopsTheSenderAndLosesNothing() async throws {

@@ -124,3 +124,8 @@ final class RawConnection: Sendable {
         channel.close(promise: nil)
     }
 }
+
+enum HTTPServerLoop {
+    /// A loop of the group that the test servers run on.
+    static var any: any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
+}

@@ -55,7 +55,7 @@ struct MessageTests {
     @Test func `JSON to a request, by either spelling of the names`() throws {
         let type = Method.executeRun.request
         let snake = try type.serialize(["thread_id": "t", "task": "x", "idempotency_key": "k", "unknown": 1])
-        let camel = try type.serialize(["threadId": "t", "task": "x", "idempotencyKey": "k", "model": nil])
+        let camel = try type.serialize(["threadId": "t", "task": "x", "idempotencyKey": "k", "model": .null])
         #expect(snake == camel)
         #expect(
             try ExecuteRunRequest(serialized: snake) == ExecuteRunRequest(threadID: "t", task: "x", idempotencyKey: "k")

@@ -152,7 +152,7 @@ import Testing
 
     @Test func deadlineCancelsTheHandler() async throws {
         let (cancelled, continuation) = AsyncStream.makeStream(of: Void.self)
-        try await withChannel {
+        try await withServer {
             $0.unary("/t/Sleep") { message, context in
                 #expect(context.deadline != nil)
                 do {
@@ -162,12 +162,24 @@ import Testing
                 }
                 return message
             }
+        } _: { port, _ in
+            // A client without a clock of its own: the answer can only be the server's.
+            var headers: HTTPHeaders = ["content-type": "application/grpc", "te": "trailers"]
+            headers.add("grpc-timeout", "300m")
+            let response = try await rawCall(port: port, "/t/Sleep", headers: headers, body: framed(1))
+            #expect(response.code == "4")
+            for await _ in cancelled { break }
+        }
+    }
+
+    @Test func callerGivesUpAtItsDeadline() async throws {
+        try await withChannel {
+            $0.serverStreaming("/t/Silence") { _, _, _ in }
         } _: { channel in
             let failure = await #expect(throws: Status.self) {
-                try await channel.unary("/t/Sleep", ByteBuffer(), timeout: .milliseconds(500))
+                try await channel.unary("/t/Silence", ByteBuffer(), timeout: .milliseconds(100))
             }
             #expect(failure?.code == .deadlineExceeded)
-            for await _ in cancelled { break }
         }
     }
 

@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// A model's HTTP/1.1 server on loopback that gives prepared replies in order and records what it was asked.
 ///
-/// Owns a listening socket on a free port, a thread that accepts, and a thread for each connection; all blocking, for tests only.
+/// Owns a listening socket on a free port, a thread that accepts, and a thread for each connection; all blocking, for
+/// tests only.
 public final class StandInModelServer: Sendable {
     public struct Reply: Sendable {
         public enum Ending: Sendable {
@@ -64,6 +65,7 @@ public final class StandInModelServer: Sendable {
         var replies: [Reply]
         var requests: [Request] = []
         var connections: Set<Int32> = []
+        var connectionCount = 0
         var hangUps = 0
         var isStalled = false
         var isStopped = false
@@ -76,6 +78,9 @@ public final class StandInModelServer: Sendable {
 
     public var url: String { "http://127.0.0.1:\(port)" }
     public var requests: [Request] { state.withLock { $0.requests } }
+
+    /// Since the start, closed ones included.
+    public var connectionCount: Int { state.withLock { $0.connectionCount } }
 
     /// - Parameter replies: the last one is given again and again.
     public init(_ replies: [Reply]) throws {
@@ -123,6 +128,7 @@ public final class StandInModelServer: Sendable {
             guard connection >= 0 else { break }
             let isStopped = state.withLock { state in
                 state.connections.insert(connection)
+                state.connectionCount += 1
                 return state.isStopped
             }
             if isStopped { shutdown(connection, Int32(SHUT_RDWR)) }

@@ -1,6 +1,5 @@
 // Made by tools/generate from proto/. Not to be edited by hand.
 
-internal import CProtobufC
 internal import CProtos
 
 /// One task given to a thread's agent.

@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 
 #if canImport(Glibc)
 internal import Glibc

@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 internal import OrderedCollections
 
 /// From JSON to a C struct, led by the descriptor; every failure names the member by its path.

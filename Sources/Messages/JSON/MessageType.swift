@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 
 /// The type of a message at run time, for code that handles all messages alike: the REST shim and the fan-out.
 ///

@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 
 /// The memory of one C message while it is built and packed: all of it is freed together, when the arena is released.
 ///

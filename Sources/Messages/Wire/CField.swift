@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 internal import OrderedCollections
 
 /// Copies the fields of an unpacked C struct into Swift values; the struct is freed right afterwards.

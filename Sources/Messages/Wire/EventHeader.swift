@@ -1,4 +1,3 @@
-internal import CProtobufC
 internal import CProtos
 
 /// What the fan-out must know of a stored event: the fields that order, name and filter it. Its payload is not copied.

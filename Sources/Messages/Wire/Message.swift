@@ -1,4 +1,4 @@
-internal import CProtobufC
+internal import CProtos
 
 /// A message of the contract (`proto/`): a Swift value with a protobuf encoding and a JSON mapping.
 ///

@@ -161,8 +161,8 @@ struct Agent {
             isError: output.isError,
             durationMs: UInt32(clamping: duration.milliseconds)
         )
-        try await log.progress(.toolResult(result))
         if let (type, payload) = output.detail?.event(of: call.id) { try await log.emit(type, payload) }
+        try await log.progress(.toolResult(result))
         let entry = transcript.add(
             ToolResult(callID: call.id, text: output.text, isError: output.isError),
             endsRun: output.endsRun

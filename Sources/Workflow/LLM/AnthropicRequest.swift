@@ -1,9 +1,10 @@
 internal import Messages
 
-/// The body of a call of Anthropic's Messages API. The same request makes the same bytes, with what changes least in front, so that
-/// prompt caches hit.
+/// The body of a call of Anthropic's Messages API. The same request makes the same bytes, with what changes least in
+/// front, so that prompt caches hit.
 enum AnthropicRequest {
-    /// Marks the end of a part that is worth caching. Four are allowed: the last tool, the system text, the last two messages.
+    /// Marks the end of a part that is worth caching. Four are allowed: the last tool, the system text, the last two
+    /// messages.
     private static let breakpoint: JSON = ["type": "ephemeral"]
 
     static func body(_ request: ModelRequest) -> JSON {

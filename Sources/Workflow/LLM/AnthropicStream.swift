@@ -1,6 +1,7 @@
 internal import Messages
 
-/// The state of one streamed answer of Anthropic's Messages API. A value without I/O: events in, parts and at last the answer out.
+/// The state of one streamed answer of Anthropic's Messages API. A value without I/O: events in, parts and at last the
+/// answer out.
 struct AnthropicStream: ModelStream {
     private enum Kind {
         case text
@@ -147,7 +148,8 @@ struct AnthropicStream: ModelStream {
         )
     }
 
-    /// - Returns: nil for what must not be kept: a cut tool call, empty text, and thinking without the signature that it goes back with.
+    /// - Returns: nil for what must not be kept: a cut tool call, empty text, and thinking without the signature that
+    ///   it goes back with.
     private func part(_ block: Block, mayBeCut: Bool) -> ChatMessage.Part? {
         switch block.kind {
         case .text:

@@ -1,7 +1,8 @@
 internal import Messages
 
-/// `script/demo`: a small job from plan to proof. A shell program is written with a mistake in it, fails its own check, is looked into,
-/// mended, and run again. Each run of a thread works in a folder of its own, so earlier files are never in the way.
+/// `script/demo`: a small job from plan to proof. A shell program is written with a mistake in it, fails its own check,
+/// is looked into, mended, and run again. Each run of a thread works in a folder of its own, so earlier files are never
+/// in the way.
 enum DemoScript {
     /// Prints the primes up to 31 and checks how many there are. The mistake: it stops before 31.
     static let program = """
@@ -61,7 +62,7 @@ enum DemoScript {
             turn("I run it again.", execute),
             turn("All eleven primes are there.", todos(done: 3)),
             turn(
-                "The program works: it prints the primes up to 31, and its check passes. The mistake was a loop that left out its limit.",
+                "The program works, and its check passes. The mistake was a loop that left out its limit.",
                 suggest
             ),
         ])

@@ -1,4 +1,5 @@
-/// Dates as HTTP headers have them (RFC 9110, section 5.6.7), in the form that is still sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Dates as HTTP headers have them (RFC 9110, section 5.6.7), in the form that is still sent: `Sun, 06 Nov 1994
+/// 08:49:37 GMT`.
 enum HTTPDate {
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -17,7 +18,8 @@ enum HTTPDate {
         return days(year: year, month: month + 1, day: day) * 86400 + time[0] * 3600 + time[1] * 60 + time[2]
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that a leap day is a year's last day.
+    /// Days since 1970-01-01 in the Gregorian calendar. Years are counted from March, so that a leap day is a year's
+    /// last day.
     private static func days(year: Int, month: Int, day: Int) -> Int {
         let year = month > 2 ? year : year - 1
         let monthFromMarch = (month + 9) % 12

@@ -4,11 +4,11 @@ public import Messages
 public protocol ModelProvider: Sendable {
     /// Asks the model for the next message and hands on its parts as they arrive.
     ///
-    /// Failures that may pass are retried in here. Where something was handed on before, `attemptDiscarded` comes first: what came
-    /// since the start of this call is void.
+    /// Failures that may pass are retried in here. Where something was handed on before, `attemptDiscarded` comes
+    /// first: what came since the start of this call is void.
     ///
-    /// - Parameter onDelta: awaited for each part, so a slow receiver slows the transfer down. What it throws ends the call and is
-    ///   thrown on unchanged.
+    /// - Parameter onDelta: awaited for each part, so a slow receiver slows the transfer down. What it throws ends the
+    ///   call and is thrown on unchanged.
     /// - Throws: ``ModelError``; `CancellationError` when the task was cancelled; what `onDelta` throws.
     func stream(
         _ request: ModelRequest,
@@ -53,7 +53,8 @@ public struct ModelRequest: Sendable {
         self.maxTokens = maxTokens
     }
 
-    /// By name: the same tools make the same bytes, whatever order they were registered in, and so hit the provider's prompt cache.
+    /// By name: the same tools make the same bytes, whatever order they were registered in, and so hit the provider's
+    /// prompt cache.
     var sortedTools: [ToolDefinition] { tools.sorted { $0.name < $1.name } }
 }
 

@@ -25,7 +25,7 @@ public struct ModelCatalog: Sendable {
         guard let provider = providers[String(parts[0])] else {
             throw ModelError(
                 .unknownModel,
-                "\"\(name)\" needs the provider \"\(parts[0])\", which is not configured; configured: \(list(providers.keys))"
+                "the provider \"\(parts[0])\" of \"\(name)\" is not among those configured: \(list(providers.keys))"
             )
         }
         return (provider, String(parts[1]))

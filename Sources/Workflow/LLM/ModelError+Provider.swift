@@ -86,7 +86,8 @@ private struct ProviderReport {
         self.message = message
     }
 
-    /// Takes `{"error": {"message", "type" | "code" | "status"}}`, `{"error": "..."}`, `{"object": "error", "message"}`, and a list of one.
+    /// Takes `{"error": {"message", "type" | "code" | "status"}}`, `{"error": "..."}`, `{"object": "error",
+    /// "message"}`, and a list of one.
     init?(_ json: JSON?) {
         let outer = json?[0] ?? json
         if let text = outer?["error"]?.string {
@@ -144,7 +145,8 @@ extension ModelError.Code {
         }
     }
 
-    /// By words alone. What is not recognised is taken for a failure of the provider, not of the request: the request was accepted.
+    /// By words alone. What is not recognised is taken for a failure of the provider, not of the request: the request
+    /// was accepted.
     fileprivate init(_ report: ProviderReport) {
         if report.speaksOfLength {
             self = .contextWindow

@@ -27,7 +27,8 @@ enum ModelStreamAction: Sendable, Equatable {
     case finish(ModelResponse)
 }
 
-/// Sends requests over HTTP and reads streamed answers, with retries. Used by the providers, in the task that calls them.
+/// Sends requests over HTTP and reads streamed answers, with retries. Used by the providers, in the task that calls
+/// them.
 struct ModelTransport: Sendable {
     /// Bytes of one answer on the wire.
     static let bodyLimit = 64 << 20
@@ -124,7 +125,8 @@ struct ModelTransport: Sendable {
     }
 }
 
-/// Watches that an answer grows. Silence on the wire is the HTTP client's to notice, so it is enough to look when bytes come.
+/// Watches that an answer grows. Silence on the wire is the HTTP client's to notice, so it is enough to look when bytes
+/// come.
 struct ProgressWatch {
     private let limits: StreamLimits
     private var deadline: ContinuousClock.Instant

@@ -1,7 +1,8 @@
 public import Curl
 internal import Messages
 
-/// Models behind OpenAI's chat completions, and behind all that speak this format: Azure, OpenRouter, Groq, Ollama, vLLM, LiteLLM.
+/// Models behind OpenAI's chat completions, and behind all that speak this format: Azure, OpenRouter, Groq, Ollama,
+/// vLLM, LiteLLM.
 public struct OpenAIProvider: ModelProvider {
     /// How the key is sent.
     public enum KeyHeader: Sendable {

@@ -1,6 +1,7 @@
 internal import Messages
 
-/// The state of one streamed answer of chat completions, as OpenAI and the many that imitate it send them. A value without I/O.
+/// The state of one streamed answer of chat completions, as OpenAI and the many that imitate it send them. A value
+/// without I/O.
 struct OpenAIStream: ModelStream {
     private struct Call {
         /// Where the server gives none, the id alone tells calls apart.
@@ -97,8 +98,8 @@ struct OpenAIStream: ModelStream {
         return .toolCallStarted(id: calls[place].id, name: calls[place].name)
     }
 
-    /// A fragment belongs to the call of its index, else to that of its id, else to the last one. Another id at a known index is another
-    /// call: there are servers that number all calls with 0.
+    /// A fragment belongs to the call of its index, else to that of its id, else to the last one. Another id at a known
+    /// index is another call: there are servers that number all calls with 0.
     private mutating func place(of fragment: JSON) throws(ModelError) -> Int {
         let index = fragment["index"]?.int
         let id = fragment["id"]?.string ?? ""

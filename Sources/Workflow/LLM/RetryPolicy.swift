@@ -2,8 +2,9 @@ internal import Glibc
 
 /// When a failed call of a model is made again.
 ///
-/// What a provider asks for (`retry-after`) is obeyed if it is short enough, else the failure stands at once: to ask earlier would only
-/// be refused again. Without a wish, full jitter: a random time below a bound that doubles. Time and chance come from outside.
+/// What a provider asks for (`retry-after`) is obeyed if it is short enough, else the failure stands at once: to ask
+/// earlier would only be refused again. Without a wish, full jitter: a random time below a bound that doubles. Time and
+/// chance come from outside.
 public struct RetryPolicy: Sendable {
     /// The first call included.
     public var attempts: Int

@@ -7,7 +7,8 @@ struct SSEEvent: Sendable, Hashable {
 
 /// Reads server-sent events (WHATWG HTML, section 9.2.6) from bytes that are cut anywhere.
 ///
-/// A value without I/O. Comments, `id` and `retry` are passed over; an event that the end of the body cuts off is never returned.
+/// A value without I/O. Comments, `id` and `retry` are passed over; an event that the end of the body cuts off is never
+/// returned.
 struct SSEReader: Sendable {
     /// Bytes of one event, its unfinished line included.
     static let limit = 16 << 20

@@ -3,8 +3,8 @@ internal import OrderedCollections
 
 /// What a scripted model says, turn by turn.
 ///
-/// A script file is a JSON object with `turns`, or with `scripts`: a list of objects with `turns`, of which the first is taken whose
-/// `match` occurs in the task; one without `match` always fits.
+/// A script file is a JSON object with `turns`, or with `scripts`: a list of objects with `turns`, of which the first
+/// is taken whose `match` occurs in the task; one without `match` always fits.
 /// ```json
 /// {"turns": [
 ///   {"text": "I look first.", "tool_calls": [{"name": "ls", "arguments": {"path": "."}}], "pause_ms": 20},
@@ -14,10 +14,11 @@ internal import OrderedCollections
 /// A turn has, each of them optional:
 /// - `text`: streamed word by word, with `pause_ms` (0 to 60,000) before each word;
 /// - `tool_calls`: a list of `name` and `arguments`;
-/// - `stop`: `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `refusal`, `context_window` or `pause_turn`; where it is missing, the
-///   one that fits the calls;
-/// - `fault`: what happens to the first `times` (1) attempts: `kind` is `400`, `401`, `429`, `500`, `529`, `connect`, `cut` (half of the
-///   text comes before the connection breaks) or `hang` (nothing comes until the limit for the first token).
+/// - `stop`: `end_turn`, `tool_use`, `max_tokens`, `stop_sequence`, `refusal`, `context_window` or `pause_turn`; where
+///   it is missing, the one that fits the calls;
+/// - `fault`: what happens to the first `times` (1) attempts: `kind` is `400`, `401`, `429`, `500`, `529`, `connect`,
+///   `cut` (half of the text comes before the connection breaks) or `hang` (nothing comes until the limit for the first
+///   token).
 struct Script: Sendable, Hashable {
     struct Turn: Sendable, Hashable {
         var text = ""

@@ -13,8 +13,9 @@ internal import Foundation
 /// - `script/words`: for the task `words=N [pause_ms=M]`, the words `word 0` to `word N-1`, one part each;
 /// - `script/<name>`: the file `<name>.json` of the script folder; ``Script`` describes it.
 ///
-/// It keeps nothing: which turn is next is the number of assistant messages since the task, so a run that is taken up by another worker
-/// goes on where it was. Usage is made up from lengths, four characters to a token. Reads its file with each call, so edits count at once.
+/// It keeps nothing: which turn is next is the number of assistant messages since the task, so a run that is taken up
+/// by another worker goes on where it was. Usage is made up from lengths, four characters to a token. Reads its file
+/// with each call, so edits count at once.
 public struct ScriptProvider: ModelProvider {
     /// Most words of `script/words`.
     static let wordLimit = 1_000_000
@@ -131,7 +132,7 @@ public struct ScriptProvider: ModelProvider {
         guard isRight, let count = values["words"], (1...wordLimit).contains(count), (0...60000).contains(pause) else {
             throw ModelError(
                 .invalidRequest,
-                "script/words takes the task \"words=N [pause_ms=M]\", with N from 1 to \(wordLimit) and M from 0 to 60000"
+                "script/words takes the task \"words=N [pause_ms=M]\", N from 1 to \(wordLimit), M from 0 to 60000"
             )
         }
         return (count, .milliseconds(pause))
@@ -143,7 +144,7 @@ public struct ScriptProvider: ModelProvider {
         guard let folder else {
             throw ModelError(
                 .unknownModel,
-                "there is no script \"\(name)\": no script folder is configured; there are demo, words"
+                "no script folder is configured; there are only demo and words"
             )
         }
         guard !name.isEmpty, name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 > 0x20 }), !name.hasPrefix(".") else {

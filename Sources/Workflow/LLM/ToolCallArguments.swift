@@ -4,8 +4,9 @@ internal import Messages
 enum ToolCallArguments {
     /// What the collected text of a finished call stands for: no text is no arguments.
     ///
-    /// - Returns: nil if the call is not to be run, because the answer was cut off within it. Text that is no JSON though the answer is
-    ///   whole is returned as a string, which the check against the tool's schema turns down, so the model learns of its mistake.
+    /// - Returns: nil if the call is not to be run, because the answer was cut off within it. Text that is no JSON
+    ///   though the answer is whole is returned as a string, which the check against the tool's schema turns down, so
+    ///   the model learns of its mistake.
     static func parse(_ text: String, mayBeCut: Bool) -> JSON? {
         let arguments: JSON?
         if text.allSatisfy(\.isWhitespace) {

@@ -1,8 +1,8 @@
-/// Commands in namespaces of their own, by bubblewrap: they see the workspace, a read-only `/usr`, an empty `/tmp`, and of processes,
-/// users and network only their own.
+/// Commands in namespaces of their own, by bubblewrap: they see the workspace, a read-only `/usr`, an empty `/tmp`, and
+/// of processes, users and network only their own.
 ///
-/// Each command gets a new sandbox, so background processes and `/tmp` end with it; only the workspace stays.
-/// A value; nothing is held between commands.
+/// Each command gets a new sandbox, so background processes and `/tmp` end with it; only the workspace stays. A value;
+/// nothing is held between commands.
 public struct BubblewrapSandbox: Sandbox {
     public let workspacePath = Workspace.mountPoint
     private let root: String
@@ -39,8 +39,9 @@ public struct BubblewrapSandbox: Sandbox {
         ).run(onOutput: onOutput)
     }
 
-    /// Without `--new-session`: the command must stay in the group that gets TERM, and there is no terminal to be kept from, since the
-    /// group already is a session of its own without one. Signals do not leave the group, which is this sandbox alone.
+    /// Without `--new-session`: the command must stay in the group that gets TERM, and there is no terminal to be kept
+    /// from, since the group already is a session of its own without one. Signals do not leave the group, which is this
+    /// sandbox alone.
     private var namespaces: [String] {
         let network = limits.network ? ["--share-net"] : []
         return ["--unshare-all"] + network + [
@@ -49,7 +50,8 @@ public struct BubblewrapSandbox: Sandbox {
         ]
     }
 
-    /// `/proc` is a new one: a bound one would show the worker's environment, because the command runs as the worker's user.
+    /// `/proc` is a new one: a bound one would show the worker's environment, because the command runs as the worker's
+    /// user.
     private func files(startingIn directory: String) -> [String] {
         var arguments = ["--ro-bind", "/usr", "/usr"]
         for name in ["/bin", "/sbin", "/lib", "/lib32", "/lib64"] {

@@ -2,10 +2,12 @@ internal import Glibc
 
 /// Where control groups can be made: the bound on all processes of a command together, which no rlimit gives.
 ///
-/// RLIMIT_NPROC does not hold for root, and RLIMIT_DATA counts each process by itself. Groups can be had as root, or where systemd
-/// delegates (`Delegate=yes`); elsewhere the rlimits are all there is. Versions 1 and 2 are known (cgroups(7)).
+/// RLIMIT_NPROC does not hold for root, and RLIMIT_DATA counts each process by itself. Groups can be had as root, or
+/// where systemd delegates (`Delegate=yes`); elsewhere the rlimits are all there is. Versions 1 and 2 are known
+/// (cgroups(7)).
 struct ControlGroups: Sendable {
-    /// The worker's own groups of the controllers, in which those of commands are made: with version 1 one for each controller.
+    /// The worker's own groups of the controllers, in which those of commands are made: with version 1 one for each
+    /// controller.
     private let parents: [String]
 
     /// Whether the processes of a command are bounded together. Without it no groups are made.
@@ -19,7 +21,8 @@ struct ControlGroups: Sendable {
 
     /// Runs `body` with a new group for a command, then kills what is left in it and takes it away.
     ///
-    /// - Parameter body: gets the directories to whose `cgroup.procs` the command adds itself; none where there are no groups.
+    /// - Parameter body: gets the directories to whose `cgroup.procs` the command adds itself; none where there are no
+    ///   groups.
     func withGroup<Result>(
         _ limits: SandboxLimits,
         _ body: ([String]) async throws -> Result
@@ -52,7 +55,8 @@ struct ControlGroups: Sendable {
         return directories
     }
 
-    /// A group can only be removed when its last process is gone, which the kernel needs a moment for; bounded to a second.
+    /// A group can only be removed when its last process is gone, which the kernel needs a moment for; bounded to a
+    /// second.
     private static func takeAway(_ directories: [String]) async throws(ToolError) {
         try await onOwnThread { () throws(ToolError) in
             for directory in directories {
@@ -76,7 +80,8 @@ struct ControlGroups: Sendable {
 // MARK: - Finding out
 
 extension ControlGroups {
-    /// The directory for a line of /proc/self/cgroup: `5:pids:/path` (version 1) or `0::/path` (version 2); nil for other controllers.
+    /// The directory for a line of /proc/self/cgroup: `5:pids:/path` (version 1) or `0::/path` (version 2); nil for
+    /// other controllers.
     private static func directory(_ line: Substring) -> String? {
         let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count == 3 else { return nil }
@@ -101,6 +106,7 @@ extension ControlGroups {
             || lines(of: "\(parent)/cgroup.subtree_control").joined().split(separator: " ").contains(controller[...])
     }
 
+    /// None where the file is not there or has just gone, as files of groups do.
     private static func lines(of path: String) -> [Substring] {
         let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0, let content = try? Descriptor(raw).readAll(expecting: 4096, limit: 1 << 20) else { return [] }

@@ -4,14 +4,14 @@ internal import SystemPackage
 
 /// The pipe that a process and its children write to, and the judgement when they are done.
 ///
-/// Owns the reading end; the writing end is handed to the spawning, which closes it. ``drain(of:watching:onOutput:)`` reads on a
-/// thread of its own.
+/// Owns the reading end; the writing end is handed to the spawning, which closes it. ``drain(of:watching:onOutput:)``
+/// reads on a thread of its own.
 final class OutputPipe: Sendable {
     let writer: FileDescriptor
     private let reader: Descriptor
 
-    /// For what is still in the pipe when the process has exited. Normally that ends at once; it takes this long where a child that
-    /// was left behind holds the pipe.
+    /// For what is still in the pipe when the process has exited. Normally that ends at once; it takes this long where
+    /// a child that was left behind holds the pipe.
     private static let patience = Duration.milliseconds(200)
     private static let pieceSize = 64 * 1024
 
@@ -26,11 +26,12 @@ final class OutputPipe: Sendable {
         writer = FileDescriptor(rawValue: ends[1])
     }
 
-    /// Passes on what is written until the process has exited and the pipe has ended or the patience with it; then kills what is
-    /// left of the process's group.
+    /// Passes on what is written until the process has exited and the pipe has ended or the patience with it; then
+    /// kills what is left of the process's group.
     ///
     /// - Parameters:
-    ///   - process: the leader of its group, not reaped before this returns: so the number is still its own when the group is killed.
+    ///   - process: the leader of its group, not reaped before this returns: so the number is still its own when the
+    ///     group is killed.
     ///   - exit: its pidfd, readable when it has exited (Linux 5.4).
     func drain(
         of process: pid_t,

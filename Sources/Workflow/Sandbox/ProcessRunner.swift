@@ -1,5 +1,4 @@
 internal import Subprocess
-internal import Synchronization
 internal import SystemPackage
 
 /// Runs a process to its end as ``Sandbox/execute(_:onOutput:)`` promises; the sandboxes only say which process.
@@ -11,8 +10,8 @@ struct ProcessRunner: Sendable {
     let directory: String?
     let timeout: Duration
 
-    /// TERM to the group, two seconds, KILL to the group; the library adds the KILL, and runs this by itself when the task is
-    /// cancelled.
+    /// TERM to the group, two seconds, KILL to the group; the library adds the KILL, and runs this by itself when the
+    /// task is cancelled.
     private static let teardown: [TeardownStep] = [
         .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(2))
     ]

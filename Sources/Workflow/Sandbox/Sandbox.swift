@@ -5,16 +5,17 @@ public protocol Sandbox: Sendable {
     /// The absolute path of the workspace as commands see it.
     var workspacePath: String { get }
 
-    /// Runs a command to its end, in a session of its own: standard input is empty, standard output and standard error are one
-    /// stream, in the order of their writing.
+    /// Runs a command to its end, in a session of its own: standard input is empty, standard output and standard error
+    /// are one stream, in the order of their writing.
     ///
-    /// It ends when the command's first process has ended, whoever still holds the stream: then what is left behind in its process
-    /// group is killed. At the time-out, and when the task is cancelled, the group gets TERM and two seconds later KILL.
+    /// It ends when the command's first process has ended, whoever still holds the stream: then what is left behind in
+    /// its process group is killed. At the time-out, and when the task is cancelled, the group gets TERM and two
+    /// seconds later KILL.
     ///
-    /// - Parameter onOutput: gets all output, piece by piece, on a thread of the call. The command waits while it runs, so it must
-    ///   not wait for anything itself.
-    /// - Throws: ``ToolError`` where the command cannot be started; `CancellationError` when the task was cancelled, after the
-    ///   processes are gone.
+    /// - Parameter onOutput: gets all output, piece by piece, on a thread of the call. The command waits while it runs,
+    ///   so it must not wait for anything itself.
+    /// - Throws: ``ToolError`` where the command cannot be started; `CancellationError` when the task was cancelled,
+    ///   after the processes are gone.
     func execute(
         _ command: Command,
         onOutput: @escaping @Sendable (UnsafeRawBufferPointer) -> Void

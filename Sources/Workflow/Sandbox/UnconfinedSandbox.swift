@@ -1,5 +1,6 @@
-/// Commands as the worker's own user, with its files and its network: only time, output and, where control groups can be had, memory
-/// and processes are bounded. For workers that are themselves in a sandbox, and only on explicit request (`provider = "none"`).
+/// Commands as the worker's own user, with its files and its network: only time, output and, where control groups can
+/// be had, memory and processes are bounded. For workers that are themselves in a sandbox, and only on explicit request
+/// (`provider = "none"`).
 ///
 /// Without control groups a process that leaves its group (setsid) outlives its command.
 public struct UnconfinedSandbox: Sandbox {

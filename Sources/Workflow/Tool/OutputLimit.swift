@@ -1,24 +1,35 @@
-/// How much of an output a model is given: the beginning and the end, cut at line boundaries, with a note of what is left out.
+/// How much of an output a model is given: the beginning and the end, cut at line boundaries, with a note of what is
+/// left out.
 ///
 /// Sizes are bytes of UTF-8: cheap to count, and for other than ASCII on the small side.
 public enum OutputLimit {
     /// What most tools may return.
     public static let standard = 30_000
 
-    /// The note in place of what was left out.
-    private static func note(leftOut: Int, wholeIn path: String) -> String {
-        "[... \(leftOut) bytes left out; the whole output is in \(path) ...]"
+    /// Where the model finds what it is not given.
+    enum Whole {
+        /// Relative to the workspace.
+        case file(String)
+        case beginning(String, bytes: Int)
+        case lost(reason: String)
+
+        fileprivate var note: String {
+            switch self {
+            case .file(let path): "the whole output is in \(path)"
+            case .beginning(let path, let bytes): "the first \(bytes) bytes of the output are in \(path)"
+            case .lost(let reason): "they could not be kept: \(reason)"
+            }
+        }
     }
 
-    /// - Parameter path: the file that holds the whole, relative to the workspace, or words for why there is none.
-    static func cut(_ bytes: [UInt8], to limit: Int, wholeIn path: String) -> String {
+    static func cut(_ bytes: [UInt8], to limit: Int, whole: Whole) -> String {
         let head = wholeLines(atStartOf: bytes.prefix(limit / 2))
         let tail = wholeLines(atEndOf: bytes.suffix(limit / 2))
-        return join(head: head, tail: tail, total: bytes.count, wholeIn: path)
+        return join(head: head, tail: tail, total: bytes.count, whole: whole)
     }
 
-    static func join(head: ArraySlice<UInt8>, tail: ArraySlice<UInt8>, total: Int, wholeIn path: String) -> String {
-        let note = note(leftOut: total - head.count - tail.count, wholeIn: path)
+    static func join(head: ArraySlice<UInt8>, tail: ArraySlice<UInt8>, total: Int, whole: Whole) -> String {
+        let note = "[... \(total - head.count - tail.count) bytes left out; \(whole.note) ...]"
         let separator = head.last == UInt8(ascii: "\n") || head.isEmpty ? "" : "\n"
         return "\(String(decoding: head, as: UTF8.self))\(separator)\(note)\n\(String(decoding: tail, as: UTF8.self))"
     }

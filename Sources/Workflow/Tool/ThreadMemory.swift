@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// What the tools of a thread remember from call to call and from run to run.
 ///
-/// Made from the thread's record when a run begins (``init(json:)``) and put back with it (``json``), so that the next run may be
-/// on another worker. Calls that run side by side share it: each access takes the lock for a moment.
+/// Made from the thread's record when a run begins (``init(json:)``) and put back with it (``json``), so that the next
+/// run may be on another worker. Calls that run side by side share it: each access takes the lock for a moment.
 public final class ThreadMemory: Sendable {
     private struct State {
         var todos: [Todo] = []
@@ -50,17 +50,16 @@ public final class ThreadMemory: Sendable {
     }
 }
 
-/// A file's content as the model last saw it: enough to tell whether it has changed since.
+/// A file's content as the model last saw it: enough to tell whether it has changed since. The time of the change is
+/// not part of it: a file that was only touched has not changed, and one that was may have the same time.
 struct FileMark: Sendable, Hashable {
-    /// Nanoseconds since 1970.
-    var modified: Int64
     /// Bytes.
     var size: Int
-    /// FNV-1a, 64 bits: the same on every worker, unlike `Hasher`; files are not hidden from their own agent by collisions.
+    /// FNV-1a, 64 bits: the same on every worker, unlike `Hasher`; files are not hidden from their own agent by
+    /// collisions.
     var hash: UInt64
 
-    init(modified: Int64, content: [UInt8]) {
-        self.modified = modified
+    init(_ content: [UInt8]) {
         size = content.count
         hash = content.withUnsafeBufferPointer { bytes in
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -68,9 +67,6 @@ struct FileMark: Sendable, Hashable {
             return hash
         }
     }
-
-    /// Whether the content is the same; a file that was only touched has not changed.
-    func matches(_ other: FileMark) -> Bool { size == other.size && hash == other.hash }
 }
 
 // MARK: - The stored form
@@ -87,25 +83,24 @@ extension ThreadMemory {
         }
     }
 
-    /// Takes over what ``json`` made. What is missing or malformed is taken as empty: a todo list must not keep a thread from
-    /// going on, and a file that is not remembered as read is read again.
+    /// Takes over what ``json`` made. What is missing or malformed is taken as empty: a todo list must not keep a
+    /// thread from going on, and a file that is not remembered as read is read again.
     public convenience init(json: JSON) {
         self.init()
         state.withLock { state in
             state.todos = json["todos"]?.array?.compactMap(Todo.init) ?? []
             state.plan = json["plan"].flatMap(JobPlan.init)
             state.directory = json["directory"]?.string ?? ""
-            for (path, mark) in json["read"]?.object ?? [:] { state.marks[path] = FileMark(mark) }
+            for (path, mark) in json["read"]?.object ?? [:] { state.marks[path] = FileMark(json: mark) }
         }
     }
 }
 
 extension FileMark {
-    fileprivate var json: JSON { [.int(modified), JSON(size), .int(Int64(bitPattern: hash))] }
+    fileprivate var json: JSON { [JSON(size), .int(Int64(bitPattern: hash))] }
 
-    fileprivate init?(_ json: JSON) {
-        guard let modified = json[0]?.int, let size = json[1]?.int, let hash = json[2]?.int else { return nil }
-        self.modified = Int64(modified)
+    fileprivate init?(json: JSON) {
+        guard let size = json[0]?.int, let hash = json[1]?.int else { return nil }
         self.size = size
         self.hash = UInt64(bitPattern: Int64(hash))
     }

@@ -1,7 +1,7 @@
 /// Something an agent can do: a name and a schema for the model, and the doing.
 ///
-/// Values without state of their own; what a call needs comes in its ``ToolContext``. Run in tasks of the agent; blocking work goes
-/// through the sandbox or a thread of its own, never on a cooperative thread.
+/// Values without state of their own; what a call needs comes in its ``ToolContext``. Run in tasks of the agent;
+/// blocking work goes through the sandbox or a thread of its own, never on a cooperative thread.
 public protocol Tool: Sendable {
     /// Unique among an agent's tools; letters, digits and `_`.
     var name: String { get }
@@ -14,7 +14,8 @@ public protocol Tool: Sendable {
     /// Bytes of text that go to the model whole; of more, ``ToolRegistry`` keeps the beginning and the end.
     var outputLimit: Int { get }
 
-    /// - Throws: ``ToolError`` with what the model is told; it never ends the run. `CancellationError` when the run was cancelled.
+    /// - Throws: ``ToolError`` with what the model is told; it never ends the run. `CancellationError` when the run was
+    ///   cancelled.
     func run(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput
 }
 
@@ -41,7 +42,8 @@ public struct ToolError: Error, Sendable, Equatable {
 /// What a tool gives back: text for the model, and facts for those who watch.
 public struct ToolOutput: Sendable {
     public var text: String
-    /// Whether the model is told that the call failed, though the tool itself ran (a command with a non-zero exit code).
+    /// Whether the model is told that the call failed, though the tool itself ran (a command with a non-zero exit
+    /// code).
     public var isError: Bool
     public var detail: ToolDetail?
     /// Whether the agent's turn ends with this call (`suggest_next_steps`).

@@ -3,8 +3,8 @@ internal import OrderedCollections
 
 /// Arguments that were held against a ``ToolSchema``, with their defaults filled in.
 ///
-/// The throwing accessors are for what the schema requires or gives a default; they throw only where a tool asks for what its
-/// schema does not promise.
+/// The throwing accessors are for what the schema requires or gives a default; they throw only where a tool asks for
+/// what its schema does not promise.
 public struct ToolArguments: Sendable {
     /// Where these are within the call's arguments, for error messages; empty for the arguments themselves.
     public let path: String

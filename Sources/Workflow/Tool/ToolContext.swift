@@ -7,7 +7,8 @@ public struct ToolContext: Sendable {
     /// Where commands run.
     public let sandbox: any Sandbox
     public let memory: ThreadMemory
-    /// Passes on what a command prints while it runs. Tools call it at most ten times a second, one call after the other.
+    /// Passes on what a command prints while it runs. Tools call it at most ten times a second, one call after the
+    /// other.
     public let report: @Sendable (String) async -> Void
 
     public init(

@@ -52,9 +52,9 @@ public struct ToolRegistry: Sendable {
         var output = output
         do throws(ToolError) {
             try await context.workspace.write(bytes, to: context.spillPath)
-            output.text = OutputLimit.cut(bytes, to: limit, wholeIn: context.spillPath)
+            output.text = OutputLimit.cut(bytes, to: limit, whole: .file(context.spillPath))
         } catch {
-            output.text = OutputLimit.cut(bytes, to: limit, wholeIn: "nowhere (\(error.message))")
+            output.text = OutputLimit.cut(bytes, to: limit, whole: .lost(reason: error.message))
         }
         return output
     }

@@ -1,10 +1,11 @@
 public import Messages
 internal import OrderedCollections
 
-/// The parameters of a tool, declared once: the JSON Schema that models are given and the check of what they send both come from it.
+/// The parameters of a tool, declared once: the JSON Schema that models are given and the check of what they send both
+/// come from it.
 ///
-/// A value without I/O. Objects are closed (`additionalProperties: false`). An optional parameter that is `null` counts as absent,
-/// since some models write out every parameter.
+/// A value without I/O. Objects are closed (`additionalProperties: false`). An optional parameter that is `null` counts
+/// as absent, since some models write out every parameter.
 public struct ToolSchema: Sendable {
     public let properties: [Property]
 

@@ -1,7 +1,8 @@
 import Foundation
-import Messages
 import Synchronization
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -71,6 +72,14 @@ struct SandboxTests {
         // Without namespaces a daemon is only caught by a control group.
         if provider == .bubblewrap || ControlGroups().areAvailable { #expect(try processes(with: mark).isEmpty) }
         for process in try processes(with: mark) { kill(try #require(pid_t(process)), SIGKILL) }
+    }
+
+    @Test(arguments: await SandboxProvider.testable())
+    func aCommandThatKillsItsGroupEndsOnlyItself(provider: SandboxProvider) async throws {
+        let bench = try await ToolBench(provider)
+        let outcome = try await bash(bench, "echo before; kill -KILL 0; echo after")
+        #expect(outcome.text == "before\n" && outcome.exit.status == .signalled(9))
+        #expect(try await bash(bench, "echo alive").text == "alive\n")
     }
 
     @Test(arguments: await SandboxProvider.testable())
@@ -170,8 +179,15 @@ struct SandboxTests {
         _ = try await bash(bench, "true")
         func count() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
         let before = try count()
-        for _ in 0..<20 { _ = try await bash(bench, "echo x") }
-        #expect(try count() <= before + 2)
+        for _ in 0..<50 {
+            _ = try await bash(bench, "echo x")
+            // Longer than the system takes, so it is not even started.
+            await #expect(throws: ToolError.self) {
+                try await bash(bench, ": " + String(repeating: "x", count: 200_000))
+            }
+        }
+        // Tests that run beside this one have some open as well.
+        #expect(try count() < before + 40)
     }
 }
 

@@ -1,7 +1,8 @@
 import Foundation
-import Messages
 import Synchronization
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -76,6 +77,23 @@ struct BashToolTests {
             return #expect(Bool(false), "\(String(describing: output.detail))")
         }
     }
+
+    @Test func aCommandTooLongForTheSystemIsAnError() async throws {
+        let bench = try await ToolBench()
+        let output = try await bash(bench, ": " + String(repeating: "x", count: 200_000), fails: true)
+        #expect(output.text.hasPrefix("The command could not be run: ") && output.text.contains("long"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path(".agent")).isEmpty)
+    }
+
+    @Test func aCancelledCallLeavesNothing() async throws {
+        let bench = try await ToolBench()
+        let call = ToolCall(id: "c", name: "bash", arguments: ["command": "touch begun; sleep 60"])
+        let task = Task { try await ToolRegistry(ToolRegistry.builtIn).run(call, in: bench.context("c")) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(!bench.exists("begun"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path(".agent")).isEmpty)
+    }
 }
 
 /// The work of an agent on a small fault, from the first file to the passing test.
@@ -83,8 +101,12 @@ struct RepairTests {
     @Test(.needsBubblewrap) func findsAndMendsAFault() async throws {
         let bench = try await ToolBench(.auto)
         let script = "#!/bin/bash\nadd() {\n    echo $(( $1 - $2 ))\n}\n"
-        let test =
-            "source lib/add.sh\n[ \"$(add 2 3)\" = 5 ] || { echo \"expected 5, got $(add 2 3)\"; exit 1; }\necho passed\n"
+        let test = """
+            source lib/add.sh
+            [ "$(add 2 3)" = 5 ] || { echo "expected 5, got $(add 2 3)"; exit 1; }
+            echo passed
+
+            """
         try await bench.call(
             "files_creation",
             [

@@ -1,5 +1,6 @@
-import Messages
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -94,13 +95,13 @@ struct ThreadMemoryTests {
         #expect(
             ThreadMemory(json: ["todos": [1, ["id": "x"]], "plan": 7, "read": ["f": "x"]]).json == ThreadMemory().json
         )
-        #expect(ThreadMemory(json: nil).json == ThreadMemory().json)
+        #expect(ThreadMemory(json: .null).json == ThreadMemory().json)
     }
 
     @Test func forgetsWhatWasReadLongestAgo() {
         let memory = ThreadMemory()
         for number in 0...ThreadMemory.markLimit {
-            memory.remember(FileMark(modified: 0, content: []), of: "\(number)")
+            memory.remember(FileMark([]), of: "\(number)")
         }
         #expect(memory.mark(of: "0") == nil && memory.mark(of: "1") != nil)
     }

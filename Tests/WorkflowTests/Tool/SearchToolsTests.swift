@@ -1,6 +1,7 @@
 import Foundation
-import Messages
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -72,6 +73,9 @@ struct SearchToolsTests {
         #expect(try await message(["pattern": "("]).contains("unclosed group"))
         #expect(try await message(["pattern": "a", "path": "../"]) == "Path is outside the workspace: ../")
         #expect(try await message(["pattern": "a", "path": "none"]) == "No such file or directory: none")
+        #expect(mkfifo(bench.path("fifo"), 0o600) == 0)
+        #expect(try await message(["pattern": "a", "path": "fifo"]) == "Not a regular file: fifo")
+        #expect(try await message(["pattern": "a\0"]) == "A command must not contain a NUL character")
         #expect(try await message(["pattern": "a", "type": "nope"]).contains("unrecognized file type"))
     }
 

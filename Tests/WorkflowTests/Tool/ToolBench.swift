@@ -1,7 +1,8 @@
 import Foundation
-import Messages
 import Synchronization
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 

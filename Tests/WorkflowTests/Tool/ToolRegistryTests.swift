@@ -1,5 +1,6 @@
-import Messages
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -15,7 +16,7 @@ struct ToolRegistryTests {
         #expect(definitions.count == 12)
         for definition in definitions {
             #expect(definition.parameters["type"] == "object", "\(definition.name)")
-            #expect(!definition.summary.isEmpty, "\(definition.name)")
+            #expect(!definition.description.isEmpty, "\(definition.name)")
         }
     }
 

@@ -1,5 +1,6 @@
-import Messages
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -30,7 +31,7 @@ struct ToolSchemaTests {
     }
 
     @Test func fillsInDefaultsAndTakesNullAsAbsent() throws {
-        let arguments = try schema.check(["name": "x", "mode": nil])
+        let arguments = try schema.check(["name": "x", "mode": .null])
         #expect(try arguments.string("name") == "x")
         #expect(try arguments.int("count") == 3)
         #expect(arguments["mode"] == nil)

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// The content of a text file while it is edited: what an edit does not touch stays byte for byte, line ends and byte order mark
-/// with it. A value without I/O.
+/// The content of a text file while it is edited: what an edit does not touch stays byte for byte, line ends and byte
+/// order mark with it. A value without I/O.
 ///
 /// Models write `\n`; an edit matches across `\r\n`, and what it puts in gets the line ends of the file.
 struct EditableText {
@@ -27,7 +27,8 @@ struct EditableText {
 
     /// Replaces the one occurrence of a text, or all.
     ///
-    /// - Throws: ``ToolError``: identical, empty, not found (with the closest lines), found more than once (with the lines).
+    /// - Throws: ``ToolError``: identical, empty, not found (with the closest lines), found more than once (with the
+    ///   lines).
     mutating func replace(_ old: String, with new: String, all: Bool) throws(ToolError) -> Outcome {
         guard old != new else { throw ToolError("old_string and new_string are identical") }
         guard !old.isEmpty else { throw ToolError("old_string is empty; new files are made with files_creation") }

@@ -4,8 +4,8 @@ internal import Messages
 struct FileEditTool: Tool {
     let name = "file_edit"
     let summary = """
-        Replaces old_string by new_string in a file that was read before. old_string must be in the file exactly once, unless \
-        replace_all is set; give enough surrounding lines.
+        Replaces old_string by new_string in a file that was read before. old_string must be in the file exactly \
+        once, unless replace_all is set; give enough surrounding lines.
         """
     let effect = ToolEffect.unsafe
     let parameters = ToolSchema(
@@ -24,8 +24,8 @@ struct FileEditTool: Tool {
 struct MultiEditTool: Tool {
     let name = "multi_edit"
     let summary = """
-        Makes several replacements in one file that was read before: in order, each on the result of the one before; if one \
-        fails, none is made.
+        Makes several replacements in one file that was read before: in order, each on the result of the one before; \
+        if one fails, none is made.
         """
     let effect = ToolEffect.unsafe
     let parameters = ToolSchema([
@@ -71,7 +71,7 @@ struct FileEdit: Sendable {
         guard let mark = context.memory.mark(of: file.path) else {
             throw ToolError("Not read yet: \(path). Read it with file_read first")
         }
-        guard mark.matches(file.mark) else {
+        guard mark == file.mark else {
             throw ToolError("Changed since it was read: \(path). Read it again with file_read")
         }
         // Large files take longer than a cooperative thread should be kept.

@@ -4,8 +4,8 @@ internal import Messages
 struct FileReadTool: Tool {
     let name = "file_read"
     let summary = """
-        Reads a text file of the workspace. Each line comes with its number and a tab. Long files come in parts: go on with offset. \
-        A file must be read before it is edited.
+        Reads a text file of the workspace. Each line comes with its number and a tab. Long files come in parts: go \
+        on with offset. A file must be read before it is edited.
         """
     let effect = ToolEffect.pure
     /// Its own bound is ``byteLimit``; the numbers and the last line come on top.

@@ -4,8 +4,8 @@ internal import Messages
 struct FilesCreationTool: Tool {
     let name = "files_creation"
     let summary = """
-        Creates files with their content, and the directories they need. Checks all before it writes any. An existing file is \
-        replaced only with overwrite, and only if it was read before.
+        Creates files with their content, and the directories they need. Checks all before it writes any. An existing \
+        file is replaced only with overwrite, and only if it was read before.
         """
     let effect = ToolEffect.unsafe
 
@@ -92,7 +92,7 @@ struct FilesCreationTool: Tool {
             guard let mark = context.memory.mark(of: existing.path) else {
                 throw ToolError("Not read yet: \(file.path). Read it with file_read before it is replaced")
             }
-            guard mark.matches(existing.mark) else {
+            guard mark == existing.mark else {
                 throw ToolError("Changed since it was read: \(file.path). Read it again with file_read")
             }
             return true

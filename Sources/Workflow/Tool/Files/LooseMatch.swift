@@ -46,7 +46,8 @@ struct LooseMatch {
         return lines[candidate.lowerBound].startIndex..<(includesLineEnd ? min(lineEnd + 1, end) : lineEnd)
     }
 
-    /// The replacement with the indentation of the file in place of that of the pattern, by the first line that has words.
+    /// The replacement with the indentation of the file in place of that of the pattern, by the first line that has
+    /// words.
     func adapted(_ replacement: [UInt8], to candidate: Range<Int>) -> [UInt8] {
         guard let first = wanted.firstIndex(where: { !Self.words($0).isEmpty }) else { return replacement }
         let given = Self.indentation(wanted[first])

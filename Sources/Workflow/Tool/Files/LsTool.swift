@@ -30,7 +30,8 @@ struct LsTool: Tool {
     }
 }
 
-/// A pattern of names with `*` and `?`. Unlike fnmatch(3) it takes no more than the product of both lengths, whatever the pattern.
+/// A pattern of names with `*` and `?`. Unlike fnmatch(3) it takes no more than the product of both lengths, whatever
+/// the pattern.
 struct NamePattern {
     private let pattern: [Character]
 

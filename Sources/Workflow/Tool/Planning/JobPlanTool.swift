@@ -4,8 +4,8 @@ internal import Messages
 struct JobPlanTool: Tool {
     let name = "job_plan"
     let summary = """
-        Shows the user the plan for a larger task: its goal and its steps, each with the steps it depends on. Calling it again \
-        replaces the plan.
+        Shows the user the plan for a larger task: its goal and its steps, each with the steps it depends on. Calling \
+        it again replaces the plan.
         """
     let effect = ToolEffect.idempotent
     let parameters = ToolSchema([
@@ -57,7 +57,8 @@ struct JobPlanTool: Tool {
 }
 
 extension JobPlan {
-    /// The steps that never get their turn, because each waits for one that waits for it; empty where there is an order.
+    /// The steps that never get their turn, because each waits for one that waits for it; empty where there is an
+    /// order.
     var cycle: [String] {
         var waiting = steps
         var done: Set<String> = []

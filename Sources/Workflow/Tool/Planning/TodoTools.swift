@@ -4,8 +4,8 @@ internal import Messages
 struct TodoWriteTool: Tool {
     let name = "todo_write"
     let summary = """
-        Replaces the list of things to do. Keep it for work of several steps: exactly the item being worked on is in_progress, \
-        and what is done is marked completed at once.
+        Replaces the list of things to do. Keep it for work of several steps: exactly the item being worked on is \
+        in_progress, and what is done is marked completed at once.
         """
     let effect = ToolEffect.idempotent
     let parameters = ToolSchema([

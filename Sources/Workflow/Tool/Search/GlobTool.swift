@@ -4,8 +4,8 @@ internal import Messages
 struct GlobTool: Tool {
     let name = "glob"
     let summary = """
-        Finds files by a pattern of their paths, such as *.swift or src/**/*.ts. Files changed last come first; what .gitignore \
-        names and hidden files are left out.
+        Finds files by a pattern of their paths, such as *.swift or src/**/*.ts. Files changed last come first; what \
+        .gitignore names and hidden files are left out.
         """
     let effect = ToolEffect.pure
 

@@ -4,8 +4,8 @@ internal import Messages
 struct GrepTool: Tool {
     let name = "grep"
     let summary = """
-        Searches the contents of files with a regular expression (ripgrep's syntax). Files changed last come first; what \
-        .gitignore names and hidden files are left out.
+        Searches the contents of files with a regular expression (ripgrep's syntax). Files changed last come first; \
+        what .gitignore names and hidden files are left out.
         """
     let effect = ToolEffect.pure
 
@@ -69,7 +69,8 @@ struct GrepTool: Tool {
         return options
     }
 
-    /// `path NUL rest` as people write it: `path:12:text`, `path-11-text` for a line of context, `path:3` for a count, or the path.
+    /// `path NUL rest` as people write it: `path:12:text`, `path-11-text` for a line of context, `path:3` for a count,
+    /// or the path.
     private static func line(_ line: ArraySlice<UInt8>, isContent: Bool) -> String {
         guard let end = line.firstIndex(of: 0) else { return SearchPath.text(line) }
         let path = SearchPath.text(line[..<end])

@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// One search by ripgrep (`rg`), whose rules for patterns, ignore files and file types the searching tools have.
 ///
-/// It runs in the thread's sandbox, like any command: patterns and paths come from a model, and there neither a link nor a costly
-/// expression reaches further than `bash` does. Links are not followed.
+/// It runs in the thread's sandbox, like any command: patterns and paths come from a model, and there neither a link
+/// nor a costly expression reaches further than `bash` does. Links are not followed.
 struct Ripgrep {
     /// What follows `rg`; user text only as `--name=value` or after `--`.
     var arguments: [String]
@@ -37,7 +37,8 @@ struct Ripgrep {
         switch exit.status {
         case .exited(0), .exited(1): break
         case .exited(127): throw ToolError("ripgrep (rg) is not installed where commands run")
-        // 2 also means that a file could not be read. Then there are results, each with the NUL byte of --null; no message has one.
+        // 2 also means that a file could not be read. Then there are results, each with the NUL byte of --null; no
+        // message has one.
         case .exited(2) where bytes.contains(0): break
         case .exited, .signalled:
             guard exit.timedOut else { throw ToolError(String(decoding: bytes.prefix(2000), as: UTF8.self)) }

@@ -4,8 +4,8 @@ internal import Messages
 struct BashTool: Tool {
     let name = "bash"
     let summary = """
-        Runs a command with bash. Each call is a new shell: the directory it ends in is kept for the next call, variables are not. \
-        There is no input, and background processes end with the call.
+        Runs a command with bash. Each call is a new shell: the directory it ends in is kept for the next call, \
+        variables are not. There is no input, and background processes end with the call.
         """
     let effect = ToolEffect.unsafe
     /// ``CommandOutput`` has cut already; its note, the exit code and what else is said come on top.
@@ -69,7 +69,8 @@ struct BashTool: Tool {
     ) async throws -> CommandExit {
         let exit = try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                // The command's end cancels this task in its sleep; a report that has begun must not be cancelled with it.
+                // The command's end cancels this task in its sleep; a report that has begun must not be cancelled with
+                // it.
                 while (try? await Task.sleep(for: reportInterval)) != nil {
                     if let news = output.takeNews() { await Task { await context.report(news) }.value }
                 }
@@ -118,10 +119,11 @@ extension CommandExit {
     }
 }
 
-/// Carries the directory that a shell ends in over to the next call, through a file in the workspace: a shell has no other way out
-/// of its sandbox. What it says is held against the workspace like any path.
+/// Carries the directory that a shell ends in over to the next call, through a file in the workspace: a shell has no
+/// other way out of its sandbox. What it says is held against the workspace like any path.
 private struct DirectoryTrack {
-    /// `$1` is the file, `$2` the command line. A command that sets an EXIT trap of its own leaves the directory as it was.
+    /// `$1` is the file, `$2` the command line. A command that sets an EXIT trap of its own leaves the directory as it
+    /// was.
     static let script = #"""
         printf -v BAUD_CWD %q "$1"; trap "pwd -P >| $BAUD_CWD 2> /dev/null" EXIT; eval "$2"
         """#

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// What a command prints, however much that is: the beginning and the end for the model, up to 16 MiB in a file, and what is new
-/// for those who watch.
+/// What a command prints, however much that is: the beginning and the end for the model, up to 16 MiB in a file, and
+/// what is new for those who watch.
 ///
 /// Written on the command's thread, read by the task of the tool. Memory is bounded by the limits below.
 final class CommandOutput: Sendable {
@@ -69,7 +69,7 @@ final class CommandOutput: Sendable {
                 head: OutputLimit.wholeLines(atStartOf: capture.head[...]),
                 tail: OutputLimit.wholeLines(atEndOf: tail),
                 total: capture.total,
-                wholeIn: capture.place(spillPath)
+                whole: capture.whole(spillPath)
             )
         }
     }
@@ -112,8 +112,8 @@ extension CommandOutput.Capture {
         }
     }
 
-    fileprivate func place(_ path: String) -> String {
-        if let spillFailure { return "nowhere (\(spillFailure))" }
-        return spilled < total ? "\(path) up to its first \(spilled) bytes" : path
+    fileprivate func whole(_ path: String) -> OutputLimit.Whole {
+        if let spillFailure { return .lost(reason: spillFailure) }
+        return spilled < total ? .beginning(path, bytes: spilled) : .file(path)
     }
 }

@@ -3,7 +3,8 @@ internal import Glibc
 
 /// Opening what is beneath a directory, and only that.
 extension Descriptor {
-    /// Opens by openat2(2): links are followed as long as they stay beneath this directory, magic links (those of /proc) never.
+    /// Opens by openat2(2): links are followed as long as they stay beneath this directory, magic links (those of
+    /// /proc) never.
     ///
     /// - Returns: a descriptor, or a negative `errno`: `EXDEV` where the path leads out.
     func openBeneath(_ path: String, _ flags: CInt) -> CInt {
@@ -16,7 +17,8 @@ extension Descriptor {
                 UInt64(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
             )
             attempts += 1
-            // EAGAIN: something was renamed on the way, so the kernel could not be sure about `..`; openat2(2) says to try again.
+            // EAGAIN: something was renamed on the way, so the kernel could not be sure about `..`; openat2(2) says to
+            // try again.
             guard result == -EAGAIN || result == -EINTR, attempts < 64 else { return result }
         }
     }
@@ -42,7 +44,9 @@ extension Descriptor {
             }
         }
         // What is checked is what is opened: each directory by the descriptor of the one before.
-        var current = Descriptor(openat(raw, ".", clinux_o_path | O_DIRECTORY | O_CLOEXEC))
+        let start = openat(raw, ".", clinux_o_path | O_DIRECTORY | O_CLOEXEC)
+        guard start >= 0 else { return -errno }
+        var current = Descriptor(start)
         for name in names.dropLast() {
             let next = current.openName(name, clinux_o_path | O_DIRECTORY)
             guard next >= 0 else { return next }

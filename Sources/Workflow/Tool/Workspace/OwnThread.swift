@@ -2,8 +2,9 @@ internal import Glibc
 
 /// Runs blocking work on a thread of its own, made for it.
 ///
-/// There are as few cooperative threads as cores, and a pool can be filled by commands that run for minutes; a thread costs some
-/// ten microseconds beside the milliseconds of any tool. There are as many at once as there are calls at once.
+/// There are as few cooperative threads as cores, and a pool can be filled by commands that run for minutes; a thread
+/// costs some ten microseconds beside the milliseconds of any tool. There are as many at once as there are calls at
+/// once.
 ///
 /// - Throws: what `body` throws, or ``ToolError`` where the system has no thread left.
 func onOwnThread<Value: Sendable>(

@@ -56,13 +56,15 @@ extension Workspace {
         let isDirectory: Bool
     }
 
-    /// - Throws: ``ToolError``: outside, missing.
+    /// - Throws: ``ToolError``: outside, missing, neither a regular file nor a directory.
     func locate(_ path: String) async throws(ToolError) -> Location {
         try await onOwnThread { () throws(ToolError) in
             let file = try self.open(path, clinux_o_path)
             do throws(SystemFailure) {
                 guard let real = self.path(of: file) else { throw SystemFailure(ENOENT) }
-                return Location(path: real, isDirectory: try file.status().st_mode & S_IFMT == S_IFDIR)
+                let kind = try file.status().st_mode & S_IFMT
+                guard kind == S_IFDIR || kind == S_IFREG else { throw SystemFailure(ENODEV) }
+                return Location(path: real, isDirectory: kind == S_IFDIR)
             } catch {
                 throw self.failure(error.code, at: path)
             }

@@ -15,12 +15,12 @@ extension Workspace {
         guard !name.isEmpty, name != ".", name != ".." else { throw failure(EISDIR, at: path) }
         let directory = try directory(parent)
         do throws(SystemFailure) {
-            let status = try replace(name, in: directory, with: content, mode: existing?.mode)
+            try replace(name, in: directory, with: content, mode: existing?.mode)
             let parentPath = self.path(of: directory) ?? parent
             return File(
                 path: parentPath == "." ? name : "\(parentPath)/\(name)",
                 content: content,
-                mark: FileMark(modified: status.modified, content: content)
+                mark: FileMark(content)
             )
         } catch {
             throw failure(error.code, at: path)
@@ -56,11 +56,16 @@ extension Workspace {
 
     /// Opens a directory and makes it, with its parents, where it is missing.
     fileprivate func directory(_ path: String) throws(ToolError) -> Descriptor {
-        if try exists(path) { return try open(path, clinux_o_path | O_DIRECTORY) }
-        let (parent, name) = split(path)
-        let directory = try directory(parent)
-        guard mkdirat(directory.raw, name, Self.directoryMode) == 0 || errno == EEXIST else {
-            throw failure(errno, at: path)
+        var current = "."
+        for name in path.pathNames {
+            let next = "\(current)/\(name)"
+            if try !exists(next) {
+                let parent = try open(current, clinux_o_path | O_DIRECTORY)
+                guard mkdirat(parent.raw, String(name), Self.directoryMode) == 0 || errno == EEXIST else {
+                    throw failure(errno, at: path)
+                }
+            }
+            current = next
         }
         return try open(path, clinux_o_path | O_DIRECTORY)
     }
@@ -73,7 +78,7 @@ extension Workspace {
         in directory: borrowing Descriptor,
         with content: [UInt8],
         mode: mode_t?
-    ) throws(SystemFailure) -> stat {
+    ) throws(SystemFailure) {
         let temporary = ".baud-\(UInt64.random(in: .min ... .max)).tmp"
         let raw = openat(directory.raw, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard raw >= 0 else { throw SystemFailure(errno) }
@@ -83,7 +88,6 @@ extension Workspace {
             guard fchmod(file.raw, mode ?? Self.fileMode) == 0 else { throw SystemFailure(errno) }
             let result = clinux_rename(directory.raw, temporary, name, mode == nil ? 1 : 0)
             guard result == 0 else { throw SystemFailure(-result) }
-            return try file.status()
         } catch {
             unlinkat(directory.raw, temporary, 0)
             throw error

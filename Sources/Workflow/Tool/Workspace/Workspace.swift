@@ -3,9 +3,10 @@ internal import Glibc
 
 /// The files of a thread: a directory on the worker, out of which no path leads.
 ///
-/// Owns a descriptor of the directory. Paths are resolved by the kernel beneath it (openat2(2)), never compared as strings, so a
-/// link that is put in the way between check and use leads nowhere. Paths are relative to the workspace; absolute ones are taken
-/// where they begin with the real root or with ``mountPoint``. The functions that are not async block; they run on own threads.
+/// Owns a descriptor of the directory. Paths are resolved by the kernel beneath it (openat2(2)), never compared as
+/// strings, so a link that is put in the way between check and use leads nowhere. Paths are relative to the workspace;
+/// absolute ones are taken where they begin with the real root or with ``mountPoint``. The functions that are not async
+/// block; they run on own threads.
 public final class Workspace: Sendable {
     /// Where sandboxes show the workspace.
     public static let mountPoint = "/workspace"
@@ -60,7 +61,8 @@ public final class Workspace: Sendable {
         try await onOwnThread { () throws(ToolError) in try self.readNow(path) }
     }
 
-    /// Puts the file there in one step, with its parents; a file that was there keeps its mode and its place behind a link.
+    /// Puts the file there in one step, with its parents; a file that was there keeps its mode and its place behind a
+    /// link.
     ///
     /// - Returns: what is there now.
     /// - Throws: ``ToolError``: outside, not a regular file, the system's reason.
@@ -90,7 +92,7 @@ public final class Workspace: Sendable {
             guard let real = self.path(of: file) else { throw SystemFailure(ENOENT) }
             guard status.st_mode & S_IFMT == S_IFREG else { throw SystemFailure(Self.code(forKind: status)) }
             let content = try file.readAll(expecting: Int(status.st_size), limit: Self.readLimit)
-            return File(path: real, content: content, mark: FileMark(modified: status.modified, content: content))
+            return File(path: real, content: content, mark: FileMark(content))
         } catch {
             throw failure(error.code, at: path)
         }
@@ -131,7 +133,8 @@ extension Workspace {
         return Descriptor(raw)
     }
 
-    /// The path of an open file relative to the workspace, without links; nil where the file is not (any more) beneath the root.
+    /// The path of an open file relative to the workspace, without links; nil where the file is not (any more) beneath
+    /// the root.
     func path(of file: borrowing Descriptor) -> String? {
         file.realPath?.below(root)
     }
@@ -154,13 +157,14 @@ extension Workspace {
     }
 }
 
-/// Paths are bytes to the kernel. As characters `/` and a combining accent after it are one, which is no `/`: names split that way
-/// would still have one in them, and lead elsewhere.
+/// Paths are bytes to the kernel. As characters `/` and a combining accent after it are one, which is no `/`: names
+/// split that way would still have one in them, and lead elsewhere.
 extension String {
     /// The names between the slashes.
     var pathNames: [Substring] { utf8.split(separator: UInt8(ascii: "/")).map { Substring($0) } }
 
-    /// What is left of an absolute path below a directory, without `/` at the beginning: `.` for the directory; nil where it is not.
+    /// What is left of an absolute path below a directory, without `/` at the beginning: `.` for the directory; nil
+    /// where it is not.
     func below(_ directory: String) -> String? {
         guard utf8.starts(with: directory.utf8) else { return nil }
         let rest = utf8.dropFirst(directory.utf8.count)
@@ -168,9 +172,4 @@ extension String {
         let path = String(Substring(rest.drop { $0 == UInt8(ascii: "/") }))
         return path.isEmpty ? "." : path
     }
-}
-
-extension stat {
-    /// Nanoseconds since 1970.
-    var modified: Int64 { Int64(st_mtim.tv_sec) * 1_000_000_000 + Int64(st_mtim.tv_nsec) }
 }

@@ -34,7 +34,8 @@ struct RetryPolicyTests {
         let attempts = Mutex(0)
         let receiver = ModelError(.overloaded, "the receiver's own", isRetryable: true)
         let error = await #expect(throws: ModelError.self) {
-            _ = try await RetryPolicy(sleep: { _ in }).run(onDelta: { _ in throw receiver }) { _, sink in
+            let onDelta = { @Sendable (_: ModelDelta) async throws in throw receiver }
+            _ = try await RetryPolicy(sleep: { _ in }).run(onDelta: onDelta) { _, sink in
                 attempts.withLock { $0 += 1 }
                 try await sink.emit(.text("x"))
                 throw failure
@@ -79,7 +80,9 @@ struct ModelCatalogTests {
         #expect(try catalog.resolve("script/a/b:c").model == "a/b:c")
     }
 
-    @Test(arguments: [("gpt", "provider/model"), ("openai/gpt", "configured: script"), ("script/", "provider/model")])
+    @Test(arguments: [
+        ("gpt", "provider/model"), ("openai/gpt", "those configured: script"), ("script/", "provider/model"),
+    ])
     func saysWhatWouldBeRight(name: String, hint: String) {
         let error = #expect(throws: ModelError.self) { _ = try catalog.resolve(name) }
         #expect(error?.code == .unknownModel)

@@ -1,5 +1,6 @@
-import Messages
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 

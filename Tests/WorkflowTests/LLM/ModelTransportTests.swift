@@ -1,8 +1,9 @@
 import Curl
-import Messages
 import Synchronization
 import TestSupport
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 

@@ -1,7 +1,9 @@
 import Foundation
-import Messages
 import Synchronization
+import TestSupport
 import Testing
+
+import enum Messages.JSON
 
 @testable import Workflow
 
@@ -199,15 +201,9 @@ struct ScriptProviderTests {
     }
 
     private func run(_ program: String) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", program]
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let status = try ChildProcess("/bin/sh", ["-c", program], output: file).wait()
+        return (status, try String(contentsOfFile: file, encoding: .utf8))
     }
 }

@@ -93,17 +93,3 @@ extension JSONWriter {
         }
     }
 }
-
-extension FieldView {
-    /// The distance of two elements of a repeated field.
-    var elementSize: Int {
-        switch type {
-        case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_MESSAGE: MemoryLayout<UnsafeRawPointer>.stride
-        case PROTOBUF_C_TYPE_BYTES: MemoryLayout<ProtobufCBinaryData>.stride
-        case PROTOBUF_C_TYPE_INT64, PROTOBUF_C_TYPE_SINT64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_UINT64,
-            PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_DOUBLE:
-            8
-        default: 4
-        }
-    }
-}

@@ -51,37 +51,3 @@ extension Message {
         return (try? bytes.withUnsafeBytes { try MessageType(type).json(fromSerialized: $0) }) ?? Array("{}".utf8)
     }
 }
-
-/// What a descriptor says of a field, in the terms of this room.
-struct FieldView {
-    let field: UnsafePointer<ProtobufCFieldDescriptor>
-
-    static func all(of type: UnsafePointer<ProtobufCMessageDescriptor>) -> some Sequence<FieldView> {
-        (0..<Int(type.pointee.n_fields)).lazy.map { FieldView(field: type.pointee.fields + $0) }
-    }
-
-    var name: UnsafePointer<CChar> { field.pointee.name }
-    var type: ProtobufCType { field.pointee.type }
-    var offset: Int { Int(field.pointee.offset) }
-    /// Where the count of a repeated field, or the case of a oneof, is.
-    var quantifierOffset: Int { Int(field.pointee.quantifier_offset) }
-    var isRepeated: Bool { field.pointee.label == PROTOBUF_C_LABEL_REPEATED }
-    var isInOneof: Bool { field.pointee.flags & UInt32(PROTOBUF_C_FIELD_FLAG_ONEOF.rawValue) != 0 }
-
-    var message: UnsafePointer<ProtobufCMessageDescriptor>? {
-        guard type == PROTOBUF_C_TYPE_MESSAGE else { return nil }
-        return field.pointee.descriptor?.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
-    }
-
-    var enumeration: UnsafePointer<ProtobufCEnumDescriptor>? {
-        guard type == PROTOBUF_C_TYPE_ENUM else { return nil }
-        return field.pointee.descriptor?.assumingMemoryBound(to: ProtobufCEnumDescriptor.self)
-    }
-
-    /// protobuf-c lays a map out as repeated entries of a field `key` (1) and a field `value` (2), and names their type so.
-    var isMap: Bool {
-        guard isRepeated, let message, message.pointee.n_fields == 2 else { return false }
-        return String(cString: message.pointee.short_name).hasSuffix("Entry")
-            && String(cString: message.pointee.fields[0].name) == "key"
-    }
-}

@@ -64,6 +64,9 @@ extension CMessage {
             throw .malformed(type: typeName)
         }
         defer { protobuf_c_message_free_unpacked(unpacked, nil) }
+        guard FieldView.allTextIsValid(in: UnsafeRawPointer(unpacked), cDescriptor) else {
+            throw .malformed(type: typeName)
+        }
         return Self(c: UnsafeRawPointer(unpacked).load(as: C.self))
     }
 

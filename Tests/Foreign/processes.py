@@ -1,0 +1,150 @@
+"""The processes that a test talks to: a real redis-server and the `baud` binary. Each is ended by its own pid."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("BAUD", ROOT / ".build/debug/baud")).resolve()
+
+START_LIMIT = 20
+STOP_LIMIT = 15
+
+
+class Process:
+    """A child process whose standard error is kept, so that a line of it can be awaited."""
+
+    def __init__(self, arguments, folder: Path, environment=None):
+        self.folder = folder
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._has_ended = False
+        self.child = subprocess.Popen(
+            [str(argument) for argument in arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
+
+    def wait_for_line(self, text: str, limit: float = START_LIMIT) -> str:
+        """The first line with `text`, as soon as it is printed."""
+
+        def found():
+            return next((line for line in self.lines if text in line), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: found() or self._has_ended, limit)
+            line = found()
+        assert line, f"{self.child.args[:2]} did not print {text!r}:\n" + "\n".join(self.lines)
+        return line
+
+    def wait_for_end(self, unless: str, limit: float = START_LIMIT) -> int:
+        """The exit status; fails as soon as a line with `unless` is printed instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_ended or any(unless in line for line in self.lines), limit)
+        assert not any(unless in line for line in self.lines), "it has started:\n" + "\n".join(self.lines)
+        return self.child.wait(STOP_LIMIT)
+
+    def send(self, number: signal.Signals):
+        self.child.send_signal(number)
+
+    def kill(self):
+        """As a crash of the machine would: without a word."""
+        self.send(signal.SIGKILL)
+        self.child.wait(STOP_LIMIT)
+
+    def terminate(self) -> int:
+        self.send(signal.SIGTERM)
+        return self.child.wait(STOP_LIMIT)
+
+    def close(self):
+        if self.child.poll() is None:
+            self.send(signal.SIGCONT)
+            try:
+                self.terminate()
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._reader.join(2)
+        assert not self._reader.is_alive(), f"{self.child.args[:2]} has ended and left a process behind"
+
+
+class RedisServer:
+    """A redis-server on a Unix socket that loses nothing it has acknowledged, even when it is killed."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self):
+        options = ["--port", 0, "--unixsocket", self.socket, "--dir", self.folder, "--save", ""]
+        durable = ["--appendonly", "yes", "--appendfsync", "always"]
+        self.process = Process(["redis-server", *options, *durable], self.folder)
+        self.process.wait_for_line("ready to accept connections")
+
+    def kill(self):
+        self.process.kill()
+
+    def freeze(self):
+        self.process.send(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send(signal.SIGCONT)
+
+    def close(self):
+        self.process.close()
+
+
+class Baud(Process):
+    """One process of the system; `role` is serve, gateway or modem.
+
+    No setting of the caller's environment reaches it; one that is None here is left to the file or its default.
+    """
+
+    def __init__(self, role: str, folder: Path, *flags, **settings):
+        folder.mkdir(parents=True, exist_ok=True)
+        defaults = {
+            "BAUD_SERVER_LISTEN": "127.0.0.1:0",
+            "BAUD_DATA_DIR": folder / "data",
+            "BAUD_SANDBOX_PROVIDER": "none",
+            "BAUD_SERVER_DRAIN_SECONDS": 1,
+        }
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        given = {name: str(value) for name, value in (defaults | settings).items() if value is not None}
+        super().__init__([BINARY, role, *flags], folder, inherited | given)
+
+    @property
+    def address(self) -> str:
+        """`host:port`, once it listens."""
+        return self.wait_for_line("listening on http://").rsplit("http://", 1)[1]
+
+
+def wait_until(condition, limit: float = 15, what: str = "the condition"):
+    """Asks until the answer is true, for what no event tells of. Returns that answer."""
+    end = time.monotonic() + limit
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"{what} did not come true within {limit} s"
+        time.sleep(0.02)
+    return answer

@@ -47,9 +47,11 @@ public final class Modem: Service {
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.beat() }
             await withDiscardingTaskGroup { runs in
-                await withGracefulShutdownHandler {
+                await withTaskCancellationOrGracefulShutdownHandler {
                     await self.work(&runs)
-                } onGracefulShutdown: {
+                } onCancelOrGracefulShutdown: {
+                    // A claimer for which there is no room would otherwise sleep until a run has ended, and the grace with it.
+                    self.slots.close()
                     self.logger.info(
                         "no more runs are claimed",
                         metadata: ["in_hand": "\(self.jobs.withLock { $0.count })"]
@@ -70,8 +72,9 @@ public final class Modem: Service {
         let connection = store.blockingConnection(on: loop)
         var pause = Duration.milliseconds(100)
         var lastReaped = ContinuousClock.now - configuration.reaper
-        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+        while true {
             await slots.wait()
+            guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
             do {
                 if ContinuousClock.now - lastReaped >= configuration.reaper {
                     lastReaped = .now

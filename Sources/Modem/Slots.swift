@@ -7,6 +7,7 @@ final class Slots: Sendable {
     private struct State {
         var free: Int
         var waiter: CheckedContinuation<Void, Never>?
+        var isClosed = false
     }
 
     private let state: Mutex<State>
@@ -32,14 +33,25 @@ final class Slots: Sendable {
         waiter?.resume()
     }
 
-    /// Returns when there is a free slot. For one task at a time.
+    /// Returns when there is a free slot, or when nobody is to wait any more. For one task at a time.
     func wait() async {
         await withCheckedContinuation { continuation in
-            let isFree = state.withLock { state in
-                if state.free == 0 { state.waiter = continuation }
-                return state.free > 0
+            let isOver = state.withLock { state in
+                let isOver = state.free > 0 || state.isClosed
+                if !isOver { state.waiter = continuation }
+                return isOver
             }
-            if isFree { continuation.resume() }
+            if isOver { continuation.resume() }
         }
+    }
+
+    /// The worker stops: ``wait()`` returns at once, now and later. Slots can still be given back.
+    func close() {
+        let waiter = state.withLock { state in
+            state.isClosed = true
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
     }
 }

@@ -23,6 +23,8 @@ final class Job: Sendable {
     }
 
     let entry: QueueEntry
+    /// When this worker got the entry, and the lease with it.
+    let since = ContinuousClock.now
     private let (stops, stopContinuation) = AsyncStream.makeStream(
         of: StopReason.self,
         bufferingPolicy: .bufferingOldest(1)

@@ -20,6 +20,8 @@ public final class Modem: Service {
     private let logger: Logger
     private let slots: Slots
     private let jobs = Mutex<[QueueEntry: Job]>([:])
+    /// When the last renewal that Redis has confirmed was asked for.
+    private let lastRenewal = Mutex(ContinuousClock.now)
 
     /// How long a claim waits for a run before the claimer looks whether it is to stop.
     private static let claimWait = Duration.seconds(1)
@@ -46,6 +48,7 @@ public final class Modem: Service {
         let control = await watchCancels()
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.beat() }
+            background.addTask { await self.watchLeases() }
             await withDiscardingTaskGroup { runs in
                 await withTaskCancellationOrGracefulShutdownHandler {
                     await self.work(&runs)
@@ -143,23 +146,21 @@ public final class Modem: Service {
 
     // MARK: Leases
 
-    /// Renews the leases until cancelled. A worker that could not for as long as a lease lasts stops its runs by itself.
+    /// Renews the leases until cancelled.
     private func beat() async {
-        var lastRenewal = ContinuousClock.now
         while !Task.isCancelled {
             let held = jobs.withLock { Array($0.values) }
             do {
+                // Redis counts a lease from some moment after this one, so this worker never thinks that it has more time.
+                let asked = ContinuousClock.now
                 let lost = Set(try await store.renew(held.map(\.entry), of: name))
-                lastRenewal = .now
+                lastRenewal.withLock { $0 = asked }
                 for job in held where lost.contains(job.entry) { job.stop(.leaseLost) }
                 // What the control channel may have missed.
                 let cancelling = Set(try await store.cancelling(held.map(\.entry)))
                 for job in held where cancelling.contains(job.entry) { job.stop(.cancelled) }
             } catch {
                 logger.warning("leases could not be renewed", metadata: ["error": "\(error)"])
-                if ContinuousClock.now - lastRenewal >= configuration.lease {
-                    for job in held { job.stop(.leaseLost) }
-                }
             }
             do { try await Task.sleep(for: configuration.heartbeat) } catch { break }
         }
@@ -167,6 +168,19 @@ public final class Modem: Service {
             try await store.forget(name)
         } catch {
             logger.debug("the worker could not sign off; it will be forgotten", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Stops the runs whose lease runs out, whatever a renewal that is under way is waiting for: before another worker may have them.
+    private func watchLeases() async {
+        let tick = configuration.heartbeat / 4
+        while true {
+            do { try await Task.sleep(for: tick) } catch { return }
+            let oldest = ContinuousClock.now - configuration.lease + tick
+            let renewed = lastRenewal.withLock { $0 }
+            for job in jobs.withLock({ Array($0.values) }) where max(job.since, renewed) <= oldest {
+                job.stop(.leaseLost)
+            }
         }
     }
 

@@ -80,6 +80,14 @@ final class Job: Sendable {
 
     private func conclude(_ first: Outcome, _ end: RunEnd?, _ log: RunLog) async throws {
         switch first {
+        case .ended(let end) where end.status == .cancelled && Task.isCancelled:
+            // Nobody cancelled the run: this process is cancelled, and the handler with it.
+            try await log.release()
+        case .failed(let error as StoreError):
+            // The log could not be written: the run itself has not failed, and another worker goes on with it.
+            throw error
+        case .failed where Task.isCancelled:
+            try await log.release()
         case .ended(let end):
             try await log.finish(end)
         case .failed(let error):

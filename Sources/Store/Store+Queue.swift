@@ -44,7 +44,6 @@ extension Store {
         wait: Duration,
         on connection: BlockingConnection
     ) async throws(StoreError) -> [QueueEntry] {
-        let milliseconds = wait.components.seconds * 1000 + wait.components.attoseconds / 1_000_000_000_000_000
         let command = RedisCommand(
             "XREADGROUP",
             "GROUP",
@@ -53,7 +52,7 @@ extension Store {
             "COUNT",
             RedisArgument(count),
             "BLOCK",
-            RedisArgument(milliseconds),
+            RedisArgument(wait.milliseconds),
             "STREAMS",
             RedisArgument(keys.queue),
             ">"
@@ -73,19 +72,20 @@ extension Store {
 
     /// Entries whose worker has not renewed its lease: they are this worker's from now on.
     public func takeOver(for worker: String, lease: Duration, count: Int) async throws(StoreError) -> [QueueEntry] {
-        let command = RedisCommand(
-            "XAUTOCLAIM",
-            RedisArgument(keys.queue),
-            RedisArgument(Keys.group),
-            RedisArgument(worker),
-            RedisArgument(lease.components.seconds * 1000 + lease.components.attoseconds / 1_000_000_000_000_000),
-            "0",
-            "COUNT",
-            RedisArgument(count)
-        )
+        let idle = RedisArgument(lease.milliseconds)
+        let (queue, group) = (RedisArgument(keys.queue), RedisArgument(Keys.group))
         do {
-            let reply = try await redis.send(command)
-            return (reply.array.flatMap { $0.count > 1 ? $0[1].array : nil } ?? []).compactMap { QueueEntry(entry: $0) }
+            // All entries are looked at: XAUTOCLAIM would look at the oldest few and miss those behind a busy worker's.
+            let expired = try await redis.send(
+                RedisCommand("XPENDING", queue, group, "IDLE", idle, "-", "+", RedisArgument(count))
+            )
+            let ids = (expired.array ?? []).compactMap { $0.array?.first?.string }
+            guard !ids.isEmpty else { return [] }
+            // Of two workers that found the same entry one gets it: it is not idle any more for the other.
+            let claimed = try await redis.send(
+                RedisCommand("XCLAIM", [queue, group, RedisArgument(worker), idle] + ids.map { RedisArgument($0) })
+            )
+            return (claimed.array ?? []).compactMap { QueueEntry(entry: $0) }
         } catch  where error.prefix == "NOGROUP" {
             return []
         } catch {
@@ -200,6 +200,10 @@ extension Store {
             memory: values[5].string ?? ""
         )
     }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
 extension QueueEntry {

@@ -64,7 +64,7 @@ extension Store {
         guard outcome == "ok", values.count == 4 else { return .failure(.threadNotFound(thread)) }
         let page = EventPage(
             events: (values[3].array ?? []).compactMap { StoredEvent(entry: $0) },
-            lastSeq: UInt64(values[1].int ?? 0),
+            lastSeq: UInt64(clamping: values[1].int ?? 0),
             lastID: values[2].string.flatMap { EventID($0) } ?? .zero
         )
         return .success(page)

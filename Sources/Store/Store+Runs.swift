@@ -65,12 +65,21 @@ extension Store {
     public func extent(ofRun id: String, on thread: String) async throws(StoreError) -> RunExtent {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
-        let reply = try await send(RedisCommand("HMGET", RedisArgument(keys.run(thread, id)), "cursor", "final_id"))
-        if let values = reply.array, values.count == 2, let start = values[0].string.flatMap({ EventID($0) }) {
-            return RunExtent(start: start, end: values[1].string.flatMap { EventID($0) })
+        // In this order: a run that has no end in the second answer ends after the place that the first one names.
+        let replies = await redis.send(
+            batch: [
+                RedisCommand("HGET", RedisArgument(keys.metadata(thread)), "last_id"),
+                RedisCommand("HMGET", RedisArgument(keys.run(thread, id)), "cursor", "final_id"),
+            ]
+        )
+        let newest: RESPValue
+        let run: RESPValue
+        do { (newest, run) = (try replies[0].get(), try replies[1].get()) } catch { throw StoreError(error) }
+        guard let last = newest.string.flatMap({ EventID($0) }) else { throw .threadNotFound(thread) }
+        guard let values = run.array, values.count == 2, let start = values[0].string.flatMap({ EventID($0) }) else {
+            throw .runNotFound(id)
         }
-        _ = try await self.thread(thread)
-        throw .runNotFound(id)
+        return RunExtent(start: start, end: values[1].string.flatMap { EventID($0) }, newest: last)
     }
 
     /// A page of a thread's runs, newest first.
@@ -160,6 +169,8 @@ public struct RunExtent: Sendable {
     public let start: EventID
     /// The run's last event, once it has ended.
     public let end: EventID?
+    /// A place in the log, the newest when this was read, that is before the run's last event if ``end`` is nil.
+    public let newest: EventID
 }
 
 extension Event {

@@ -74,10 +74,11 @@ struct StreamUseCases: Sendable {
         }
     }
 
-    /// Not before the run; and if the run has ended, not after its last event, so that the stream tells of the end.
+    /// Not before the run; and if the run has ended, not after its last event, so that the stream tells of the end. A run may end at
+    /// any moment, so what is new is counted from when it was seen to go on, not from when the stream begins.
     private static func start(_ start: Viewer.Request.Start, within extent: RunExtent) -> Viewer.Request.Start {
         switch (start, extent.end) {
-        case (.newest, nil): .newest
+        case (.newest, nil): .after(extent.newest)
         case (.newest, let end?): .after(end.predecessor)
         case (.after(let id), let end?): .after(min(max(id, extent.start), end.predecessor))
         case (.after(let id), nil): .after(max(id, extent.start))

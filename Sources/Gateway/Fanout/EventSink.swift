@@ -4,6 +4,8 @@ internal import Store
 protocol EventSink: AnyObject {
     /// Whether less waits to be sent than the protocol's engine wants to hold.
     var isWritable: Bool { get }
+    /// Whether the peer has gone or the server stops, known before anyone observes it: nothing is to begin here.
+    var isOver: Bool { get }
 
     /// The viewer is admitted: the stream begins.
     func begin()

@@ -28,6 +28,7 @@ final class Fanout {
 
     /// Streams a thread's events into the sink until the peer leaves, the request's run ends or the thread is deleted.
     func watch(_ request: Viewer.Request, sink: any EventSink) {
+        guard !sink.isOver else { return sink.finish(nil) }
         let feed = feeds[request.thread] ?? open(request.thread)
         let viewer = Viewer(request, sink: sink, feed: feed) { [store, loop] cursor, count, completion in
             store.page(of: request.thread, after: cursor, count: count, on: loop, completion: completion)
@@ -53,6 +54,7 @@ final class Fanout {
 
     /// Streams a legacy stream's entries into the sink until the peer leaves.
     func watchFlow(_ flow: String, _ input: String, after cursor: EventID, sink: any EventSink) {
+        guard !sink.isOver else { return sink.finish(nil) }
         let viewer = FlowViewer(cursor: cursor, sink: sink) { [store, loop] cursor, count, completion in
             store.flow(flow, input, after: cursor, count: count, on: loop, completion: completion)
         } onEnd: { [weak self] viewer in

@@ -46,8 +46,16 @@ extension Status {
 /// A viewer's gRPC stream.
 final class GRPCSink: EventSink {
     private let stream: ServerStream
+    private(set) var isOver = false
 
-    init(_ stream: ServerStream) { self.stream = stream }
+    init(_ stream: ServerStream) {
+        self.stream = stream
+        observe(
+            onWritable: {},
+            onClose: { [weak self] in self?.isOver = true },
+            onDrain: { [weak self] in self?.isOver = true }
+        )
+    }
 
     var isWritable: Bool { stream.isWritable }
 

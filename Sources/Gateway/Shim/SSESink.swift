@@ -9,10 +9,17 @@ final class SSESink: EventSink {
 
     private let exchange: Exchange
     private let answer: Answer
+    private(set) var isOver: Bool
 
     init(_ exchange: Exchange, _ answer: Answer) {
         self.exchange = exchange
         self.answer = answer
+        isOver = exchange.isClosed
+        observe(
+            onWritable: {},
+            onClose: { [weak self] in self?.isOver = true },
+            onDrain: { [weak self] in self?.isOver = true }
+        )
     }
 
     var isWritable: Bool { exchange.isWritable }

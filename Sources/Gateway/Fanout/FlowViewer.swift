@@ -41,7 +41,9 @@ final class FlowViewer {
             isReading = false
             guard !hasEnded else { return }
             switch result {
-            case .failure(let error): end(error)
+            case .failure(let error):
+                // An outage does not end a stream that has begun: the next tick tries again.
+                if !hasBegun || error.code != .unavailable { end(error) }
             case .success(let events): take(events)
             }
         }
@@ -53,7 +55,7 @@ final class FlowViewer {
             sink.begin()
             if events.isEmpty { send(notice("waiting")) }
         }
-        for event in events {
+        for event in events where !hasEnded {
             cursor = EventID(event.id) ?? cursor
             send(StreamItem(event))
         }

@@ -24,6 +24,8 @@ final class Viewer {
 
     /// Events that are read from Redis at once.
     private static let pageSize = 64
+    /// How long a stream may wait for Redis before it begins.
+    private static let patience = TimeAmount.seconds(5)
 
     private let request: Request
     private let sink: any EventSink
@@ -42,6 +44,7 @@ final class Viewer {
     private var isPumping = false
     private var hasEnded = false
     private var progress = RunProgress()
+    private let start = NIODeadline.now()
     private var lastSent = NIODeadline.now()
     private var lastWaiting: NIODeadline?
 
@@ -164,10 +167,19 @@ final class Viewer {
 
     // MARK: Events that are not stored
 
-    /// Called every second or so.
+    /// Called now and then, see ``StreamIntervals/tick``.
     func tick(_ now: NIODeadline, keepAlive: TimeAmount, waiting: TimeAmount) {
-        guard !hasEnded, nextSeq != nil, sink.isWritable else { return }
+        guard !hasEnded else { return }
+        guard nextSeq != nil else {
+            if !feed.isReady, now - start >= Self.patience {
+                end(StoreError(.unavailable, "Redis is not available"))
+            }
+            return
+        }
+        // A viewer that is stalled costs its cursor; its page is read again when there is room.
+        guard sink.isWritable else { return backlog.removeAll() }
         if mustRead { pump() }
+        guard !hasEnded, sink.isWritable else { return }
         if let last = lastWaiting, now - last >= waiting { sendWaiting(now, again: true) }
         guard now - lastSent >= keepAlive else { return }
         send(StreamItem(unstored: Event(threadID: request.thread, type: "keep_alive", time: .unixMilliseconds)))

@@ -12,7 +12,7 @@ extension StoreError.Code {
         case .invalid: .invalidArgument
         case .gone: .outOfRange
         case .unavailable: .unavailable
-        case .stale: .aborted
+        case .busy, .stale: .aborted
         case .internal: .internal
         }
     }
@@ -20,7 +20,7 @@ extension StoreError.Code {
     var http: Int {
         switch self {
         case .notFound: 404
-        case .conflict, .stale: 409
+        case .conflict, .busy, .stale: 409
         case .exhausted: 429
         case .invalid: 400
         case .gone: 410
@@ -33,7 +33,7 @@ extension StoreError.Code {
     var retryAfter: Int? {
         switch self {
         case .exhausted, .unavailable: 1
-        case .notFound, .conflict, .invalid, .gone, .stale, .internal: nil
+        case .notFound, .conflict, .busy, .invalid, .gone, .stale, .internal: nil
         }
     }
 }

@@ -66,7 +66,7 @@ extension Store {
 
     /// Deletes a thread with all that belongs to it; those who watch it are told that it is gone.
     ///
-    /// - Throws: `.conflict` while a run is active, `.notFound`, `.unavailable`.
+    /// - Throws: `.busy` while a run is active, `.notFound`, `.unavailable`.
     public func deleteThread(_ id: String) async throws(StoreError) {
         guard id.isIdentifier else { throw .threadNotFound(id) }
         let (outcome, values) = try await run(
@@ -80,7 +80,7 @@ extension Store {
         switch outcome {
         case "missing": throw .threadNotFound(id)
         case "busy":
-            throw StoreError(.conflict, "run \(values.first?.string ?? "") is active on thread \(id); cancel it first")
+            throw StoreError(.busy, "run \(values.first?.string ?? "") is active on thread \(id); cancel it first")
         default: break
         }
     }

@@ -7,8 +7,10 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable {
         /// There is no such thread or run.
         case notFound = "not_found"
-        /// The request contradicts the state: a busy thread, another request under the same idempotency key.
+        /// The idempotency key stands for another request.
         case conflict
+        /// A run is active on the thread; once it has ended the request can be made.
+        case busy
         /// A bound is reached: too many runs wait on a thread.
         case exhausted
         /// An argument cannot be meant: see ``StoreError/field``.

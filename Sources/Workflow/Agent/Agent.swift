@@ -30,6 +30,8 @@ struct Agent {
             switch transcript.next {
             case .end:
                 return
+            case .stopped(let stop):
+                return try end(after: stop)
             case .tools(let calls):
                 try await run(calls)
                 try await log.progress(.stepEnded(Step(number: UInt32(transcript.turns))))
@@ -40,15 +42,14 @@ struct Agent {
                         message: "the agent has had \(settings.maxTurns) turns (agent.max_turns)"
                     )
                 }
-                guard try await askModel() else { return }
+                try await askModel()
             }
         }
     }
 
     // MARK: The model
 
-    /// - Returns: whether the agent goes on.
-    private mutating func askModel() async throws -> Bool {
+    private mutating func askModel() async throws {
         let step = Step(number: UInt32(transcript.turns + 1))
         try await log.progress(.stepStarted(step))
         let request = ModelRequest(
@@ -69,17 +70,15 @@ struct Agent {
         let text = response.message.text
         if !text.isEmpty { try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: text))) }
         try await log.progress(.usage(Messages.Usage(response.usage)))
-        let hasCalls = !response.message.toolCalls.isEmpty
-        if !hasCalls { try await log.progress(.stepEnded(step)) }
-        try await log.record([transcript.add(response.message, usage: response.usage)], memory: nil)
-        return try goesOn(after: response.stop, hasCalls: hasCalls)
+        if response.message.toolCalls.isEmpty { try await log.progress(.stepEnded(step)) }
+        let entry = transcript.add(response.message, usage: response.usage, stop: response.stop)
+        try await log.record([entry], memory: nil)
     }
 
-    private func goesOn(after stop: StopReason, hasCalls: Bool) throws -> Bool {
+    /// The model has no more to say, or was kept from saying it.
+    private func end(after stop: StopReason) throws {
         switch stop {
-        case .endTurn, .stopSequence, .toolUse, .other: return hasCalls
-        case .pauseTurn: return true
-        case .maxTokens where hasCalls: return true
+        case .endTurn, .stopSequence, .toolUse, .pauseTurn, .other: return
         case .maxTokens:
             throw Stop(
                 code: "max_tokens",

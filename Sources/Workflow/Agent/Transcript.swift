@@ -11,6 +11,8 @@ struct Transcript: Sendable {
         case model
         /// Run these tool calls of the last message.
         case tools([OpenCall])
+        /// The model asks for nothing more: it is done, or was kept from going on.
+        case stopped(StopReason)
         /// A tool has ended the agent's turn.
         case end
     }
@@ -28,6 +30,8 @@ struct Transcript: Sendable {
     private var added: [ChatMessage]
     private var results: [ToolResult] = []
     private var started: Set<String> = []
+    /// Why the model stopped writing its last message.
+    private var stop = StopReason.endTurn
     private var hasEnded = false
 
     private(set) var usage = Usage()
@@ -55,8 +59,13 @@ struct Transcript: Sendable {
 
     var next: Next {
         guard !hasEnded else { return .end }
+        guard let last = added.last, last.role == .assistant else { return .model }
         let open = openCalls
-        return open.isEmpty ? .model : .tools(open)
+        switch stop {
+        case .refusal, .contextWindow: return .stopped(stop)
+        case .endTurn, .toolUse, .maxTokens, .stopSequence, .other: return open.isEmpty ? .stopped(stop) : .tools(open)
+        case .pauseTurn: return open.isEmpty ? .model : .tools(open)
+        }
     }
 
     private var openCalls: [OpenCall] {
@@ -70,9 +79,10 @@ struct Transcript: Sendable {
     // MARK: Changes
 
     /// The model has answered.
-    mutating func add(_ message: ChatMessage, usage: Usage) -> String {
+    mutating func add(_ message: ChatMessage, usage: Usage, stop: StopReason) -> String {
         record([
             "message": message.json,
+            "stop": .string(stop.word),
             "usage": [
                 JSON(usage.inputTokens), JSON(usage.outputTokens), JSON(usage.cacheReadTokens),
                 JSON(usage.cacheWriteTokens),
@@ -96,6 +106,7 @@ struct Transcript: Sendable {
     private mutating func replay(_ entry: JSON) {
         if let message = entry["message"].flatMap(ChatMessage.init(json:)) {
             added.append(message)
+            stop = entry["stop"]?.string.map(StopReason.init(word:)) ?? .endTurn
             let counts = (entry["usage"]?.array ?? []).map { $0.int ?? 0 }
             if counts.count == 4 {
                 usage += Usage(
@@ -107,7 +118,9 @@ struct Transcript: Sendable {
             }
         } else if let id = entry["started"]?.string {
             started.insert(id)
-        } else if let part = entry["result"].flatMap(ChatMessage.Part.init), case .toolResult(let result) = part {
+        } else if let part = entry["result"].flatMap(ChatMessage.Part.init), case .toolResult(let result) = part,
+            openCalls.contains(where: { $0.call.id == result.callID })
+        {
             results.append(result)
             if entry["ends"]?.bool == true { hasEnded = true }
             joinResults()
@@ -132,5 +145,28 @@ struct Transcript: Sendable {
             _ = copy.add(ToolResult(callID: open.call.id, text: reason, isError: true), endsRun: false)
         }
         return copy.added.map(\.json.text)
+    }
+}
+
+extension StopReason {
+    /// In the journal.
+    fileprivate var word: String {
+        switch self {
+        case .endTurn: "end_turn"
+        case .toolUse: "tool_use"
+        case .maxTokens: "max_tokens"
+        case .stopSequence: "stop_sequence"
+        case .refusal: "refusal"
+        case .contextWindow: "context_window"
+        case .pauseTurn: "pause_turn"
+        case .other(let name): name
+        }
+    }
+
+    fileprivate init(word: String) {
+        let known: [StopReason] = [
+            .endTurn, .toolUse, .maxTokens, .stopSequence, .refusal, .contextWindow, .pauseTurn,
+        ]
+        self = known.first { $0.word == word } ?? .other(word)
     }
 }

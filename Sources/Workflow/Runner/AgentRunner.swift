@@ -75,15 +75,13 @@ public struct AgentRunner: Sendable {
     private func work(_ agent: Agent, model: String) async throws -> RunEnd {
         var agent = agent
         let memory = agent.memory
-        do {
-            try await agent.run()
-        } catch let error as StoreError {
-            throw error
-        } catch {
-            await agent.sandbox.close()
-            return end(of: agent.transcript, because: error, model: model, memory: memory.json.text)
-        }
+        var failure: (any Error)?
+        do { try await agent.run() } catch { failure = error }
         await agent.sandbox.close()
+        if let failure {
+            if failure is StoreError { throw failure }
+            return end(of: agent.transcript, because: failure, model: model, memory: memory.json.text)
+        }
         return RunEnd(
             .completed,
             usage: Messages.Usage(agent.transcript.usage),
@@ -128,8 +126,8 @@ public struct AgentRunner: Sendable {
             group.cancelAll()
             if let first { return first }
             var end = try await group.next().flatMap { $0 } ?? RunEnd(.timedOut)
-            // The run may have been cancelled just when its time was over; then both say so.
-            guard !Task.isCancelled else { return end }
+            // The run may have been cancelled, or done, just when its time was over; then that is how it ended.
+            guard !Task.isCancelled, end.status != .completed else { return end }
             end.status = .timedOut
             end.error = Failure(
                 code: "time_limit",

@@ -27,12 +27,22 @@ public actor RunLog {
 
     private var pending: [Event] = []
     private var pendingBytes = 0
-    /// Writes of this attempt, counted: a repeated one is recognized by it.
-    private var batch = 0
+    /// Writes of this attempt, counted.
+    private var batchCount = 0
+    /// The write that is under way, or was given up for a cancelled task or an outage: nothing is known of it until it has been repeated.
+    private var unconfirmed: Batch?
     private var isWriting = false
     private var writersInLine: [CheckedContinuation<Void, Never>] = []
     /// Tells ``gather()`` that there is something; holds at most one signal.
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    private struct Batch {
+        /// By which a write that comes again is recognized.
+        let number: Int
+        let events: [Event]
+        let journal: [String]
+        let memory: String?
+    }
 
     public init(run: ClaimedRun, store: Store, batching: Batching = Batching()) {
         self.run = run
@@ -133,16 +143,31 @@ public actor RunLog {
     public func record(_ journal: [String], memory: String?) async throws {
         await waitForTurn()
         defer { endTurn() }
+        try await confirm()
         guard !pending.isEmpty || !journal.isEmpty || memory != nil else { return }
-        let events = takePending()
-        batch += 1
-        try await store.write(events, journal: journal, memory: memory, batch: batch, for: run, patience: Self.patience)
+        batchCount += 1
+        unconfirmed = Batch(number: batchCount, events: takePending(), journal: journal, memory: memory)
+        try await confirm()
+    }
+
+    private func confirm() async throws {
+        guard let batch = unconfirmed else { return }
+        try await store.write(
+            batch.events,
+            journal: batch.journal,
+            memory: batch.memory,
+            batch: batch.number,
+            for: run,
+            patience: Self.patience
+        )
+        unconfirmed = nil
     }
 
     /// The terminal transition, together with all that has gathered; nothing can be written after it.
     public func finish(_ end: RunEnd) async throws {
         await waitForTurn()
         defer { endTurn() }
+        try await confirm()
         var events = takePending()
         var last = Event.terminal(
             run.threadID,
@@ -162,6 +187,7 @@ public actor RunLog {
     public func release() async throws {
         await waitForTurn()
         defer { endTurn() }
+        try await confirm()
         try await store.release(run)
         close()
     }

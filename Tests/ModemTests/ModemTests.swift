@@ -1,0 +1,385 @@
+import Messages
+import Modem
+import Redis
+import Store
+import Synchronization
+import TestSupport
+import Testing
+
+/// The worker pool over a real redis-server.
+@Suite(.timeLimit(.minutes(1)))
+struct ModemTests {
+    @Test func `claims runs, carries them out and signs off`() async throws {
+        try await ModemBench.with { bench in
+            var runs: [Run] = []
+            for number in 0..<12 { runs.append(try await bench.submit("task \(number)")) }
+            try await bench.working { _ in
+            } _: { run, log in
+                try await log.text("doing \(run.task)")
+                return RunEnd(.completed, text: "did \(run.task)")
+            } while: { _ in
+                for run in runs { try await bench.log(run.threadID, until: "run_completed") }
+                #expect(try await bench.store.workers() == 1)
+            }
+            for (number, run) in runs.enumerated() {
+                let ended = try await bench.state(run)
+                #expect(ended.status == "completed" && ended.text == "did task \(number)" && ended.attempt == 1)
+                let types = try await bench.log(run.threadID).map(\.type)
+                // What was said right before the end is in the log.
+                #expect(
+                    types == [
+                        "thread_created", "run_queued", "run_attempt_started", "task_agent_execute", "run_completed",
+                    ]
+                )
+            }
+            #expect(try await bench.store.workers() == 0)
+            let queue = try await bench.store.redis.send(RedisCommand("XLEN", "queue:default"))
+            let consumers = try await bench.store.redis.send(
+                RedisCommand("XINFO", "CONSUMERS", "queue:default", "modem")
+            )
+            #expect(queue.int == 0 && consumers.array?.isEmpty == true)
+        }
+    }
+
+    @Test func `no more runs at once than there are slots`() async throws {
+        try await ModemBench.with { bench in
+            for _ in 0..<6 { _ = try await bench.submit() }
+            let working = Mutex((now: 0, most: 0))
+            try await bench.working {
+                $0.concurrency = 2
+            } _: { _, _ in
+                working.withLock {
+                    $0.now += 1
+                    $0.most = max($0.most, $0.now)
+                }
+                await bench.signals.raise("started")
+                await bench.signals.wait("go")
+                working.withLock { $0.now -= 1 }
+                await bench.signals.raise("ended")
+                return RunEnd(.completed)
+            } while: { _ in
+                await bench.signals.wait("started", count: 2)
+                let undelivered = try await bench.undelivered()
+                #expect(undelivered == 4)
+                await bench.signals.raise("go")
+                await bench.signals.wait("ended", count: 6)
+            }
+            #expect(working.withLock { $0.most } == 2)
+        }
+    }
+
+    @Test func `runs of one thread follow each other, those of others overtake them`() async throws {
+        try await ModemBench.with { bench in
+            let first = try await bench.submit("first")
+            _ = try await bench.store.execute(ExecuteRunRequest(threadID: first.threadID, task: "second"))
+            let other = try await bench.submit("other")
+            try await bench.working { _ in
+            } _: { run, _ in
+                if run.task == "first" { await bench.signals.wait("other") }
+                await bench.signals.raise(run.task)
+                return RunEnd(.completed)
+            } while: { _ in
+                try await bench.log(other.threadID, until: "run_completed")
+                let events = try await bench.log(first.threadID, until: "run_completed", count: 2)
+                #expect(
+                    events.dropFirst(3).map(\.type) == [
+                        "run_attempt_started", "run_completed", "run_attempt_started", "run_completed",
+                    ]
+                )
+            }
+        }
+    }
+
+    // MARK: How a run ends
+
+    @Test func `a cancel reaches the handler, and the end comes after what it cleans up`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { _, log in
+                await bench.signals.raise("started")
+                await untilCancelled()
+                try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "all is gone")))
+                return RunEnd(.cancelled, text: "as far as I came", messages: ["m"])
+            } while: { _ in
+                await bench.signals.wait("started")
+                let answer = try await bench.store.cancel(run.threadID, run.runID)
+                // The handler may be quicker than the answer.
+                #expect(["cancelling", "cancelled"].contains(answer.status))
+                // A second time changes nothing.
+                _ = try await bench.store.cancel(run.threadID, run.runID)
+                let events = try await bench.log(run.threadID, until: "run_cancelled")
+                #expect(events.dropFirst(3).map(\.type) == ["run_cancelling", "message_completed", "run_cancelled"])
+                #expect(events.filter(\.final).count == 1)
+                let ended = try await bench.state(run)
+                #expect(ended.status == "cancelled" && ended.reason == "user" && ended.text == "as far as I came")
+            }
+        }
+    }
+
+    @Test func `a cancel that was not announced is found by the heartbeat`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { _, _ in
+                await bench.signals.raise("started")
+                await untilCancelled()
+                return RunEnd(.cancelled)
+            } while: { _ in
+                await bench.signals.wait("started")
+                let key = RedisArgument("thread:\(run.threadID):run:\(run.runID)")
+                _ = try await bench.store.redis.send(RedisCommand("HSET", key, "status", "cancelling"))
+                try await bench.log(run.threadID, until: "run_cancelled")
+            }
+        }
+    }
+
+    @Test func `a handler that throws fails its run`() async throws {
+        struct Broken: Error {}
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { _, _ in
+                throw Broken()
+            } while: { _ in
+                let events = try await bench.log(run.threadID, until: "run_failed")
+                #expect(events.last?.final == true)
+                #expect(try await bench.state(run).error?.code == "internal")
+            }
+        }
+    }
+
+    @Test func `a handler that could not write leaves its run for another attempt`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { run, _ in
+                if run.attempt == 1 { throw StoreError(.unavailable, "Redis is not available") }
+                return RunEnd(.completed)
+            } while: { _ in
+                let events = try await bench.log(run.threadID, until: "run_completed")
+                #expect(
+                    events.map(\.type).suffix(3) == ["run_attempt_started", "run_attempt_started", "run_completed"]
+                )
+            }
+        }
+    }
+
+    // MARK: Leases
+
+    @Test func `a run that another worker has got is stopped, and nothing of it is written`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working {
+                $0.concurrency = 1
+            } _: { _, log in
+                await bench.signals.raise("started")
+                await untilCancelled()
+                let error = await #expect(throws: StoreError.self) {
+                    try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "too late")))
+                    try await log.flush()
+                }
+                #expect(error?.code == .stale)
+                await bench.signals.raise("stopped")
+                return RunEnd(.completed, text: "too late")
+            } while: { _ in
+                await bench.signals.wait("started")
+                let taken = try await bench.store.takeOver(for: "thief", lease: .zero, count: 1)
+                let second = try #require(try await bench.store.claim(taken[0], for: "thief", maxAttempts: 3))
+                #expect(second.attempt == 2)
+                await bench.signals.wait("stopped")
+                try await RunLog(run: second, store: bench.store).finish(RunEnd(.completed, text: "in time"))
+            }
+            let events = try await bench.log(run.threadID)
+            #expect(!events.contains { $0.type == "message_completed" } && events.count(where: \.final) == 1)
+            #expect(try await bench.state(run).text == "in time")
+        }
+    }
+
+    @Test func `a lost worker's run goes on with another`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            let lost = try #require(try await bench.claimAndVanish())
+            let log = RunLog(run: lost, store: bench.store)
+            try await log.record(["done"], memory: nil)
+            try await log.text("half a sen")
+            try await log.flush()
+            try await bench.working { _ in
+            } _: { run, _ in
+                #expect(run.attempt == 2 && run.journal == ["done"])
+                return RunEnd(.completed)
+            } while: { _ in
+                let events = try await bench.log(run.threadID, until: "run_completed")
+                let started = try #require(events.last { $0.type == "run_attempt_started" })
+                #expect(
+                    started.attempt == 2 && started.payload == .run(RunUpdate(status: "running", discardFromSeq: 4))
+                )
+            }
+        }
+    }
+
+    @Test func `a run that has lost too many workers is given up`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            _ = try await bench.claimAndVanish()
+            try await bench.working {
+                $0.maxAttempts = 1
+            } _: { _, _ in
+                Issue.record("a run that was given up is not carried out")
+                return RunEnd(.completed)
+            } while: { _ in
+                try await bench.log(run.threadID, until: "run_failed")
+            }
+            #expect(try await bench.state(run).error?.code == "max_attempts")
+            let dead = try await bench.store.redis.send(RedisCommand("LRANGE", "queue:default:dead", "0", "-1"))
+            #expect(dead.array?.map(\.string) == ["\(run.threadID) \(run.runID)"])
+        }
+    }
+
+    // MARK: Shutdown
+
+    @Test func `shutdown waits for the runs, and claims no more`() async throws {
+        try await ModemBench.with { bench in
+            let first = try await bench.submit()
+            let modem = await bench.modem("m", { $0.concurrency = 1 }) { _, _ in
+                await bench.signals.raise("started")
+                await bench.signals.wait("go")
+                return RunEnd(.completed)
+            }
+            await bench.signals.wait("started")
+            let second = try await bench.submit()
+            modem.shutDown()
+            await bench.signals.raise("go")
+            try await modem.ended()
+            #expect(try await bench.state(first).status == "completed")
+            #expect(try await bench.state(second).status == "queued")
+        }
+    }
+
+    @Test(arguments: [1, 4])
+    func `after the grace a run is handed back, and another worker goes on`(concurrency: Int) async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            let first = await bench.modem(
+                "first",
+                {
+                    $0.concurrency = concurrency
+                    $0.grace = .milliseconds(100)
+                    $0.lease = .seconds(30)
+                }
+            ) { _, log in
+                try await log.record(["done"], memory: nil)
+                await bench.signals.raise("started")
+                await untilCancelled()
+                return RunEnd(.cancelled)
+            }
+            await bench.signals.wait("started")
+            first.shutDown()
+            try await first.ended()
+            #expect(try await bench.state(run).status == "queued")
+            try await bench.working { _ in
+            } _: { run, _ in
+                #expect(run.attempt == 2 && run.journal == ["done"])
+                return RunEnd(.completed)
+            } while: { _ in
+                let events = try await bench.log(run.threadID, until: "run_completed")
+                #expect(
+                    events.dropFirst(2).map(\.type) == [
+                        "run_attempt_started", "run_queued", "run_attempt_started", "run_completed",
+                    ]
+                )
+            }
+        }
+    }
+
+    @Test func `a process that is cancelled hands its runs back and cancels none`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            let modem = await bench.modem { _, _ in
+                await bench.signals.raise("started")
+                await untilCancelled()
+                return RunEnd(.cancelled)
+            }
+            await bench.signals.wait("started")
+            modem.cancel()
+            try await modem.ended()
+            #expect(try await bench.state(run).status == "queued")
+            let events = try await bench.log(run.threadID)
+            #expect(events.filter(\.final).isEmpty)
+        }
+    }
+
+    // MARK: Outages
+
+    @Test func `a short outage is waited out by the runs in hand`() async throws {
+        try await ModemBench.with(appendOnly: true) { bench in
+            let run = try await bench.submit()
+            try await bench.working {
+                $0.lease = .seconds(30)
+            } _: { _, log in
+                await bench.signals.raise("started")
+                await bench.signals.wait("down")
+                try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "still here")))
+                await bench.signals.raise("said")
+                return RunEnd(.completed)
+            } while: { _ in
+                await bench.signals.wait("started")
+                await bench.redis.kill()
+                await bench.signals.raise("down")
+                await bench.signals.wait("said")
+                try await bench.redis.start()
+                let events = try await bench.reading { try await $0.log(run.threadID, until: "run_completed") }
+                #expect(events.map(\.type).suffix(2) == ["message_completed", "run_completed"])
+                #expect(try await bench.state(run).attempt == 1)
+            }
+        }
+    }
+
+    @Test func `an outage longer than the lease stops the run before another worker may have it`() async throws {
+        try await ModemBench.with(appendOnly: true) { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { run, _ in
+                guard run.attempt == 1 else { return RunEnd(.completed) }
+                await bench.signals.raise("started")
+                await untilCancelled()
+                await bench.signals.raise("stopped")
+                return RunEnd(.completed, text: "of the lost lease")
+            } while: { _ in
+                await bench.signals.wait("started")
+                // The server takes connections and answers nothing: a renewal hangs in its time-out.
+                let paused = ContinuousClock.now
+                await bench.redis.pause()
+                await bench.signals.wait("stopped")
+                #expect(ContinuousClock.now - paused < .milliseconds(1500))
+                await bench.redis.resume()
+                try await bench.reading { try await $0.log(run.threadID, until: "run_completed") }
+                let ended = try await bench.state(run)
+                #expect(ended.attempt == 2 && ended.text.isEmpty)
+            }
+        }
+    }
+}
+
+extension ModemBench {
+    /// How many entries of the queue no worker has got yet.
+    fileprivate func undelivered() async throws -> Int64 {
+        let length = try await store.redis.send(RedisCommand("XLEN", "queue:default")).int ?? 0
+        let held = try await store.redis.send(RedisCommand("XPENDING", "queue:default", "modem")).array?.first?.int ?? 0
+        return length - held
+    }
+
+    /// Reads again for as long as the connections have not come back.
+    @discardableResult
+    fileprivate func reading<Value>(_ body: (ModemBench) async throws -> Value) async throws -> Value {
+        while true {
+            do {
+                return try await body(self)
+            } catch let error as StoreError where error.code == .unavailable {
+                try Task.checkCancellation()
+            } catch let error as RedisError where error.code == .unavailable || error.code == .timeout {
+                try Task.checkCancellation()
+            }
+        }
+    }
+}

@@ -69,17 +69,22 @@ extension Store {
         let replies = await redis.send(
             batch: [
                 RedisCommand("HGET", RedisArgument(keys.metadata(thread)), "last_id"),
-                RedisCommand("HMGET", RedisArgument(keys.run(thread, id)), "cursor", "final_id"),
+                RedisCommand("HMGET", RedisArgument(keys.run(thread, id)), "cursor", "final_id", "ahead"),
             ]
         )
         let newest: RESPValue
         let run: RESPValue
         do { (newest, run) = (try replies[0].get(), try replies[1].get()) } catch { throw StoreError(error) }
         guard let last = newest.string.flatMap({ EventID($0) }) else { throw .threadNotFound(thread) }
-        guard let values = run.array, values.count == 2, let start = values[0].string.flatMap({ EventID($0) }) else {
+        guard let values = run.array, values.count == 3, let start = values[0].string.flatMap({ EventID($0) }) else {
             throw .runNotFound(id)
         }
-        return RunExtent(start: start, end: values[1].string.flatMap { EventID($0) }, newest: last)
+        return RunExtent(
+            start: start,
+            end: values[1].string.flatMap { EventID($0) },
+            newest: last,
+            ahead: values[2].string.flatMap { Int($0) } ?? 0
+        )
     }
 
     /// A page of a thread's runs, newest first.
@@ -171,6 +176,8 @@ public struct RunExtent: Sendable {
     public let end: EventID?
     /// A place in the log, the newest when this was read, that is before the run's last event if ``end`` is nil.
     public let newest: EventID
+    /// How many runs of the thread came before this one at ``start``.
+    public let ahead: Int
 }
 
 extension Event {

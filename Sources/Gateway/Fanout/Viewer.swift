@@ -14,6 +14,8 @@ final class Viewer {
         var start: Start
         /// Only this run's events; the stream ends with its last.
         var run: String?
+        /// How many runs come before it, where its events begin.
+        var ahead = 0
 
         enum Start: Sendable {
             case after(EventID)
@@ -43,7 +45,7 @@ final class Viewer {
     private var mustRead = true
     private var isPumping = false
     private var hasEnded = false
-    private var progress = RunProgress()
+    private var progress: RunProgress
     private let start = NIODeadline.now()
     private var lastSent = NIODeadline.now()
     private var lastWaiting: NIODeadline?
@@ -60,6 +62,7 @@ final class Viewer {
         self.feed = feed
         self.read = read
         self.onEnd = onEnd
+        progress = RunProgress(ahead: request.ahead)
         if case .after(let id) = request.start { cursor = id } else { cursor = .zero }
         sink.observe(
             onWritable: { [weak self] in self?.pump() },
@@ -236,22 +239,29 @@ extension StoreError {
 
 /// Which runs of a thread wait and which are carried out, as far as the events that a viewer has passed tell.
 private struct RunProgress {
+    /// Runs that were queued before the first of these events, and of which nothing has been heard since.
+    private var ahead: Int
     private var queued: [String] = []
     private var running: Set<String> = []
     private var hasSeenRun = false
 
+    init(ahead: Int) { self.ahead = ahead }
+
     mutating func observe(_ header: EventHeader) {
         guard !header.runID.isEmpty else { return }
         hasSeenRun = true
+        let isNew = !queued.contains(header.runID) && !running.contains(header.runID)
         switch header.type {
         case "run_queued":
             running.remove(header.runID)
             if !queued.contains(header.runID) { queued.append(header.runID) }
         case "run_attempt_started":
+            if isNew { ahead = max(0, ahead - 1) }
             queued.removeAll { $0 == header.runID }
             running.insert(header.runID)
         default:
             guard header.isFinal else { return }
+            if isNew { ahead = max(0, ahead - 1) }
             queued.removeAll { $0 == header.runID }
             running.remove(header.runID)
         }
@@ -259,7 +269,7 @@ private struct RunProgress {
 
     /// How many runs come before this one, or before the thread's next one; nil where nothing is waited for.
     func position(of run: String?) -> Int? {
-        if let run { return queued.firstIndex(of: run).map { $0 + running.count } }
+        if let run { return queued.firstIndex(of: run).map { $0 + running.count + ahead } }
         guard running.isEmpty else { return nil }
         return hasSeenRun && queued.isEmpty ? nil : 0
     }

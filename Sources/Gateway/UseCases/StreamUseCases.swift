@@ -28,8 +28,7 @@ struct StreamUseCases: Sendable {
         } else {
             fanout.watch(sink) {
                 let extent = try await store.extent(ofRun: request.runID, on: request.threadID)
-                let start = Self.start(start, within: extent)
-                return Viewer.Request(thread: request.threadID, start: start, run: request.runID)
+                return Viewer.Request(request.threadID, request.runID, Self.start(start, within: extent), extent)
             }
         }
     }
@@ -44,7 +43,7 @@ struct StreamUseCases: Sendable {
         fanout.watch(sink) {
             let run = try await runs.execute(request, caller)
             let extent = try await store.extent(ofRun: run.runID, on: run.threadID)
-            return Viewer.Request(thread: run.threadID, start: Self.start(start, within: extent), run: run.runID)
+            return Viewer.Request(run.threadID, run.runID, Self.start(start, within: extent), extent)
         }
     }
 
@@ -83,5 +82,11 @@ struct StreamUseCases: Sendable {
         case (.after(let id), let end?): .after(min(max(id, extent.start), end.predecessor))
         case (.after(let id), nil): .after(max(id, extent.start))
         }
+    }
+}
+
+extension Viewer.Request {
+    fileprivate init(_ thread: String, _ run: String, _ start: Start, _ extent: RunExtent) {
+        self.init(thread: thread, start: start, run: run, ahead: extent.ahead)
     }
 }

@@ -21,7 +21,8 @@ enum RunScripts {
         if ARGV[8] ~= '' then redis.call('SET', KEYS[7], redis.sha1hex(ARGV[8]) .. run_id, 'EX', ARGV[9]) end
         local time = now()
         redis.call('HSET', KEYS[4], 'status', 'queued', 'task', ARGV[3], 'model', ARGV[4], 'attempt', 0, 'losses', 0,
-            'created_at', time, 'cursor', redis.call('HGET', KEYS[1], 'last_id'))
+            'created_at', time, 'cursor', redis.call('HGET', KEYS[1], 'last_id'),
+            'ahead', active and redis.call('LLEN', KEYS[5]) + 1 or 0)
         redis.call('RPUSH', KEYS[3], run_id)
         redis.call('HINCRBY', KEYS[1], 'run_count', 1)
         append(KEYS[1], KEYS[2], ARGV[6], { ARGV[5] })

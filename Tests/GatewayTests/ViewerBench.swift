@@ -1,0 +1,158 @@
+import Messages
+import NIOCore
+
+@testable import Gateway
+@testable import Store
+
+/// A sink that writes down what it is given and does what the test says.
+final class RecordingSink: EventSink {
+    var isWritable = true
+    var isOver = false
+    private(set) var hasBegun = false
+    private(set) var items: [StreamItem] = []
+    /// One entry for each call of `finish`.
+    private(set) var ends: [StoreError?] = []
+    /// Called within `send`, after the item was written down.
+    var onSend: ((StreamItem) -> Void)?
+    private var onWritable: () -> Void = {}
+    private var onClose: () -> Void = {}
+    private var onDrain: () -> Void = {}
+
+    func begin() { hasBegun = true }
+
+    func send(_ item: StreamItem) {
+        items.append(item)
+        onSend?(item)
+    }
+
+    func finish(_ error: StoreError?) { ends.append(error) }
+
+    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
+        (self.onWritable, self.onClose, self.onDrain) = (onWritable, onClose, onDrain)
+    }
+
+    func becomeWritable() {
+        isWritable = true
+        onWritable()
+    }
+
+    func close() { onClose() }
+    func drain() { onDrain() }
+
+    /// Finished once, without an error.
+    var endedWell: Bool { ends.count == 1 && ends.allSatisfy { $0 == nil } }
+    var types: [String] { items.map(\.type) }
+    /// The numbers of the stored events that were sent; the bench gives the event n the id n-0.
+    var sent: [UInt64] { items.compactMap { $0.id.flatMap { EventID($0) }?.milliseconds } }
+}
+
+/// A log, its feed and its viewers, without Redis: the test says when a page is answered and when an event is announced.
+final class ViewerBench {
+    static let thread = "t"
+
+    let feed = ThreadFeed(thread: ViewerBench.thread)
+    private(set) var log: [StoredEvent] = []
+    private(set) var lastSeq: UInt64 = 0
+    /// The reads that wait for an answer: cursor, count, completion.
+    private(set) var reads: [(cursor: EventID, count: Int, answer: (Result<EventPage, StoreError>) -> Void)] = []
+    private(set) var readCount = 0
+    private(set) var ended = 0
+
+    init(isReady: Bool = true) { if isReady { feed.becameReady() } }
+
+    func watch(
+        _ sink: RecordingSink = RecordingSink(),
+        from start: Viewer.Request.Start = .after(.zero),
+        run: String? = nil,
+        ahead: Int = 0
+    ) -> (Viewer, RecordingSink) {
+        let request = Viewer.Request(thread: Self.thread, start: start, run: run, ahead: ahead)
+        let viewer = Viewer(request, sink: sink, feed: feed) { [unowned self] cursor, count, completion in
+            readCount += 1
+            reads.append((cursor, count, completion))
+        } onEnd: { [unowned self] viewer in
+            ended += 1
+            feed.remove(viewer)
+        }
+        feed.add(viewer)
+        viewer.pump()
+        return (viewer, sink)
+    }
+
+    // MARK: The log
+
+    /// Appends events to the log without telling anyone.
+    @discardableResult
+    func store(
+        _ count: Int = 1,
+        type: String = "task_agent_execute",
+        run: String = "r",
+        final: Bool = false,
+        bytes: Int = 0
+    )
+        -> [StoredEvent]
+    {
+        let events = (0..<count).map { _ in
+            lastSeq += 1
+            let text = MessageCompleted(text: String(repeating: "x", count: bytes))
+            let event = Event(
+                seq: lastSeq,
+                threadID: Self.thread,
+                runID: run,
+                type: type,
+                final: final,
+                payload: bytes > 0 ? .messageCompleted(text) : nil
+            )
+            return StoredEvent(id: Self.id(lastSeq), bytes: ByteBuffer(bytes: event.serialized()))
+        }
+        log += events
+        return events
+    }
+
+    /// Appends events and announces them.
+    func emit(
+        _ count: Int = 1,
+        type: String = "task_agent_execute",
+        run: String = "r",
+        final: Bool = false,
+        bytes: Int = 0
+    ) {
+        for event in store(count, type: type, run: run, final: final, bytes: bytes) { feed.announced([event]) }
+    }
+
+    func trim(_ count: Int) { log.removeFirst(count) }
+
+    static func id(_ seq: UInt64) -> EventID { EventID(milliseconds: seq, counter: 0) }
+
+    // MARK: Answers
+
+    /// The page as Redis would give it now.
+    func page(after cursor: EventID, count: Int) -> EventPage {
+        EventPage(
+            events: Array(log.filter { $0.id > cursor }.prefix(count)),
+            lastSeq: lastSeq,
+            lastID: Self.id(lastSeq)
+        )
+    }
+
+    /// Answers the oldest read with the log as it is now, or with what the test says.
+    func answer(_ result: Result<EventPage, StoreError>? = nil) {
+        let read = reads.removeFirst()
+        read.answer(result ?? .success(page(after: read.cursor, count: read.count)))
+    }
+
+    /// Answers reads until none is left.
+    func settle() {
+        while !reads.isEmpty { answer() }
+    }
+}
+
+extension StreamIntervals {
+    static let standard = StreamIntervals()
+}
+
+extension Viewer {
+    func tick(after time: TimeAmount) {
+        tick(.now() + time, keepAlive: StreamIntervals.standard.keepAlive, waiting: StreamIntervals.standard.waiting)
+    }
+}

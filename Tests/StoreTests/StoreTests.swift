@@ -269,12 +269,72 @@ struct StoreTests {
         }
     }
 
+    @Test func `a lost worker's run is found behind many that are held`() async throws {
+        try await withStore { store, _, group in
+            let connection = store.blockingConnection(on: group.next())
+            for number in 0..<40 {
+                let thread = try await store.initiate(InitiateThreadRequest()).threadID
+                _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)"))
+            }
+            let held = try await store.next(for: "busy", count: 39, wait: .seconds(1), on: connection)
+            let lost = try await store.next(for: "lost", count: 1, wait: .seconds(1), on: connection)
+            await connection.close()
+            #expect(held.count == 39 && lost.count == 1)
+            let entry = RedisArgument(lost[0].id)
+            _ = try await store.redis.send(
+                RedisCommand("XCLAIM", "queue:default", "modem", "lost", "0", entry, "IDLE", "60000", "JUSTID")
+            )
+            #expect(try await store.takeOver(for: "w", lease: .seconds(10), count: 1) == lost)
+            #expect(try await store.takeOver(for: "v", lease: .seconds(10), count: 1).isEmpty)
+        }
+    }
+
+    @Test func `a write that was given up is made good by the next one, once`() async throws {
+        try await withStore(appendOnly: true) { store, redis, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let log = RunLog(run: run, store: store)
+            await redis.kill()
+            try await log.text("said while Redis was away")
+            let recorded = Task { try await log.record(["done"], memory: "{}") }
+            recorded.cancel()
+            await #expect(throws: (any Error).self) { try await recorded.value }
+            try await redis.start()
+            try await log.finish(RunEnd(.completed))
+            let events = try await store.log(thread, on: group.next())
+            #expect(events.map(\.type).suffix(2) == ["task_agent_execute", "run_completed"])
+        }
+    }
+
+    @Test func `where a run's events lie, and how many runs come before it`() async throws {
+        try await withStore { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            var runs: [String] = []
+            for number in 0..<3 {
+                runs.append(try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)")).run.runID)
+            }
+            for (number, id) in runs.enumerated() {
+                let extent = try await store.extent(ofRun: id, on: thread)
+                #expect(extent.end == nil && extent.ahead == number)
+                #expect(try await store.log(thread, after: extent.start, on: group.next()).first?.runID == id)
+            }
+            let before = try await store.extent(ofRun: runs[0], on: thread)
+            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            try await RunLog(run: run, store: store).finish(RunEnd(.completed))
+            let after = try await store.extent(ofRun: runs[0], on: thread)
+            #expect(try #require(after.end) > before.newest, "a run seen to go on ends after the place seen with it")
+            let error = await #expect(throws: StoreError.self) { try await store.extent(ofRun: "nobody", on: thread) }
+            #expect(error?.code == .notFound)
+        }
+    }
+
     @Test func `deleting a thread`() async throws {
         try await withStore { store, _, group in
             let thread = try await store.initiate(InitiateThreadRequest()).threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let busy = await #expect(throws: StoreError.self) { try await store.deleteThread(thread) }
-            #expect(busy?.code == .conflict)
+            #expect(busy?.code == .busy)
             let run = try #require(try await store.claimNext(for: "w", on: group.next()))
             try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"], memory: "{}"))
             try await store.deleteThread(thread)

@@ -45,7 +45,7 @@ final class Job: Sendable {
         let log = RunLog(run: run, store: store, batching: configuration.batching)
         let (first, end) = await race(handler, run: run, log: log)
         do {
-            try await conclude(first, end, log)
+            try await conclude(first, end, log, logger)
         } catch let error as StoreError where error.code == .stale {
             logger.notice("the run is no longer ours", metadata: ["error": "\(error)"])
         } catch {
@@ -78,7 +78,7 @@ final class Job: Sendable {
         }
     }
 
-    private func conclude(_ first: Outcome, _ end: RunEnd?, _ log: RunLog) async throws {
+    private func conclude(_ first: Outcome, _ end: RunEnd?, _ log: RunLog, _ logger: Logger) async throws {
         switch first {
         case .ended(let end) where end.status == .cancelled && Task.isCancelled:
             // Nobody cancelled the run: this process is cancelled, and the handler with it.
@@ -91,7 +91,9 @@ final class Job: Sendable {
         case .ended(let end):
             try await log.finish(end)
         case .failed(let error):
-            try await log.finish(RunEnd(.failed, error: Failure(code: "internal", message: "\(error)")))
+            logger.error("a run failed", metadata: ["error": "\(error)"])
+            let failure = Failure(code: "internal", message: "internal error; the worker's log says more")
+            try await log.finish(RunEnd(.failed, error: failure))
         case .stopped(.cancelled):
             var end = end ?? RunEnd(.cancelled)
             end.status = .cancelled

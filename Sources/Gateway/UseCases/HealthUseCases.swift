@@ -9,7 +9,11 @@ struct HealthUseCases: Sendable {
     var endpoints: [Endpoint] {
         [
             .unary(.getHealth, httpStatus: Self.httpStatus(of:)) { (_: GetHealthRequest, _) in await health() },
-            .unary(.healthCheck) { (_: HealthCheckRequest, _) in
+            .unary(.healthCheck) { (request: HealthCheckRequest, _) in
+                // The empty name stands for the whole server.
+                guard request.service.isEmpty || Method.all.contains(where: { $0.service == request.service }) else {
+                    throw StoreError(.notFound, "there is no service \(request.service)", field: "service")
+                }
                 let status = await health().status == "ok" ? ServingStatus.serving : .notServing
                 return HealthCheckResponse(status: status)
             },

@@ -15,6 +15,7 @@ let collections = Target.Dependency.product(name: "OrderedCollections", package:
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let lifecycleTestKit = Target.Dependency.product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -102,7 +103,21 @@ let package = Package(
         tests("Config"),
         tests("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Store", ["Messages", "Redis", collections, nio("NIOCore"), nio("NIOPosix")]),
-        tests("Workflow", ["Curl", "Messages", "Store", collections]),
+        tests(
+            "Gateway",
+            [
+                "RPC", "HTTP", "Store", "Redis", "Messages", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"),
+                logging, collections,
+            ]
+        ),
+        tests(
+            "Modem",
+            ["Store", "Redis", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, lifecycle, lifecycleTestKit]
+        ),
+        tests(
+            "Workflow",
+            ["Curl", "Messages", "Store", "Redis", nio("NIOCore"), nio("NIOPosix"), logging, collections]
+        ),
         tests("Client", ["HTTP", "RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, collections]),
         .testTarget(
             name: "CommandTests",

@@ -17,6 +17,11 @@ struct Endpoint: Sendable {
         var message: [UInt8]
         /// Over HTTP; gRPC has no word for a success that is none.
         var httpStatus = 200
+        /// Whether this is the answer of an earlier request under the same idempotency key.
+        var isReplay = false
+
+        /// What says so: a header over HTTP, initial metadata in gRPC.
+        static let replayMark = ("idempotency-replayed", "true")
     }
 
     let method: Method
@@ -33,6 +38,20 @@ struct Endpoint: Sendable {
             handler: .unary { bytes, caller in
                 let response = try await useCase(try Request(bytes), caller)
                 return Reply(message: response.serialized(), httpStatus: httpStatus(response))
+            }
+        )
+    }
+
+    /// A unary method that answers a repeated request as it did the first time.
+    static func replayable<Request: Message, Response: Message>(
+        _ method: Method,
+        _ useCase: @escaping @Sendable (Request, Caller) async throws -> (Response, isReplay: Bool)
+    ) -> Endpoint {
+        Endpoint(
+            method: method,
+            handler: .unary { bytes, caller in
+                let (response, isReplay) = try await useCase(try Request(bytes), caller)
+                return Reply(message: response.serialized(), isReplay: isReplay)
             }
         )
     }

@@ -13,6 +13,9 @@ public struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Before every event.
     public static let zero = EventID(milliseconds: 0, counter: 0)
 
+    /// The greatest id that can be written.
+    static let last = EventID(milliseconds: .max, counter: .max)
+
     /// The id right before this one: a cursor after it begins with this event.
     public var predecessor: EventID {
         if counter > 0 { return EventID(milliseconds: milliseconds, counter: counter - 1) }

@@ -48,6 +48,8 @@ extension Store {
         completion: @escaping (Result<EventPage, StoreError>) -> Void
     ) {
         guard thread.isIdentifier else { return completion(.failure(.threadNotFound(thread))) }
+        // Redis knows no place after the very last id there can be.
+        let cursor = cursor == .last ? cursor.predecessor : cursor
         redis.connection(on: loop).run(
             ThreadScripts.page,
             keys: [keys.metadata(thread), keys.stream(thread)],
@@ -88,6 +90,7 @@ extension Store {
             let error = StoreError(.invalid, "must be 1 to 128 letters, digits, _ or -", field: "flow_input_uuid")
             return completion(.failure(error))
         }
+        let cursor = cursor == .last ? cursor.predecessor : cursor
         let command = RedisCommand(
             "XRANGE",
             RedisArgument(keys.flow(flow, input)),

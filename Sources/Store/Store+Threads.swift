@@ -5,8 +5,11 @@ internal import Redis
 extension Store {
     /// Creates a thread and its first event.
     ///
+    /// - Returns: the thread, and whether it is the one of an earlier request under the same idempotency key.
     /// - Throws: `.conflict` when the idempotency key stands for another request, `.unavailable`.
-    public func initiate(_ request: InitiateThreadRequest) async throws(StoreError) -> Messages.Thread {
+    public func initiate(
+        _ request: InitiateThreadRequest
+    ) async throws(StoreError) -> (thread: Messages.Thread, isReplay: Bool) {
         let id = Self.makeID()
         let event = Event(threadID: id, type: "thread_created", time: Self.now)
         let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
@@ -16,12 +19,12 @@ extension Store {
             [keys.metadata(id), keys.stream(id), keys.threads, keys.idempotency(key)],
             [
                 RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
-                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.serialized()),
+                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.serialized()),
                 RedisArgument(Self.idempotencySeconds),
             ]
         )
         guard outcome != "mismatch", let id = values.first?.string else { throw .keyReused(key) }
-        return try await thread(id)
+        return (try await thread(id), outcome == "replayed")
     }
 
     /// - Throws: `.notFound`, `.unavailable`.
@@ -111,6 +114,15 @@ extension Store {
                 cacheWriteTokens: number("cache_write_tokens")
             )
         )
+    }
+}
+
+extension InitiateThreadRequest {
+    /// The order of a map's entries says nothing, so it must not make another request of a repeated one.
+    fileprivate var inCanonicalOrder: InitiateThreadRequest {
+        var copy = self
+        copy.metadata.sort { $0.key < $1.key }
+        return copy
     }
 }
 

@@ -34,7 +34,8 @@ class Stubs:
         self.system = services.SystemServiceStub(self.channel)
         self.health = health.HealthStub(self.channel)
         self.health_messages = importlib.import_module("grpc.health.v1.health_pb2")
-        self._modules = [importlib.import_module(f"baud.v1.{name}_pb2") for name in ("thread", "run", "event", "system")]
+        names = ("thread", "run", "event", "system")
+        self._modules = [importlib.import_module(f"baud.v1.{name}_pb2") for name in names]
 
     def __getattr__(self, name: str):
         """A message type: `stubs.Event`."""

@@ -57,10 +57,13 @@ class Process:
 
     def wait_for_end(self, unless: str, limit: float = START_LIMIT) -> int:
         """The exit status; fails as soon as a line with `unless` is printed instead."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._has_ended or any(unless in line for line in self.lines), limit)
-        assert not any(unless in line for line in self.lines), "it has started:\n" + "\n".join(self.lines)
-        return self.child.wait(STOP_LIMIT)
+
+        def has_started():
+            return any(unless in line for line in self.lines)
+
+        wait_until(lambda: self.child.poll() is not None or has_started(), limit, "the end")
+        assert not has_started(), "it has started:\n" + "\n".join(self.lines)
+        return self.child.returncode
 
     def send(self, number: signal.Signals):
         self.child.send_signal(number)

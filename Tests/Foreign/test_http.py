@@ -22,8 +22,8 @@ def test_rest_over_http2(over_http2, rest):
 
 def test_curl_with_prior_knowledge(server):
     address = f"http://{server.address}/health"
-    command = ["curl", "-sS", "--max-time", "10", "--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}", address]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    options = ["-sS", "--max-time", "10", "--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}"]
+    output = subprocess.run(["curl", *options, address], check=True, capture_output=True, text=True).stdout
     body, result = output.rsplit("\n", 1)
     assert result == "2 200" and '"status":"ok"' in body
 
@@ -76,7 +76,11 @@ def test_every_answer_has_an_id_of_its_own(rest):
 
 # CORS
 
-PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "content-type",
+}
 
 
 def test_a_preflight(rest):

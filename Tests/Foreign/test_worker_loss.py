@@ -1,4 +1,4 @@
-"""A worker is killed or stopped in the middle of a run: another one goes on, and nothing that was completed is done twice."""
+"""A worker is killed or stopped in the middle of a run: another one goes on, and does nothing twice."""
 
 import json
 import time
@@ -13,7 +13,7 @@ def bash(command: str) -> list[dict]:
 
 
 # The worker goes while the third text is written.
-LETTERS = "a b c d e f g h i j k l m n o p q r s t"
+LETTERS = "A B C D E F G H I J K L M N O P Q R S T"
 STEPS = [
     {"text": "First.", "tool_calls": bash("echo one >> done.txt")},
     {"text": "Second.", "tool_calls": bash("echo two >> done.txt")},
@@ -98,7 +98,7 @@ class Loss:
         wait_until(lambda: (workshop.folder / "data/workspaces" / self.threads["doubt"] / "doubt.txt").exists())
         self.pool.start_worker()
         with rest.stream(self.threads["steps"]) as stream:
-            until(stream, is_word("d"))
+            until(stream, is_word("D"))
         with rest.stream(self.threads["words"]) as stream:
             until(stream, is_word("word 3 "))
         for name in tasks:

@@ -32,7 +32,7 @@ struct FanoutTests {
 
     @Test func `two hundred viewers of a thread share one subscription for each loop`() async throws {
         try await withStore(loops: 2) { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
             let loops = Array(group.makeIterator())
             let (events, continuation) = AsyncStream.makeStream(of: String.self)
@@ -63,7 +63,7 @@ struct FanoutTests {
 
     @Test func `who watches anew right after the last one left misses nothing`() async throws {
         try await withStore(loops: 1) { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let loop = group.next()
             let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
             let request = Viewer.Request(thread: thread, start: .after(.zero))
@@ -80,7 +80,7 @@ struct FanoutTests {
 
     @Test func `nothing begins on a sink that is over`() async throws {
         try await withStore(loops: 1) { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let loop = group.next()
             let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
             // The peer leaves while it is looked up what is to be watched.

@@ -61,9 +61,9 @@ struct ViewerTests {
     @Test func `a stream that waits for Redis too long says so`() {
         let bench = ViewerBench(isReady: false)
         let (viewer, sink) = bench.watch()
-        viewer.tick(after: .seconds(4))
+        viewer.tick(after: .seconds(2))
         #expect(sink.ends.isEmpty)
-        viewer.tick(after: .seconds(6))
+        viewer.tick(after: .seconds(3))
         #expect(sink.ends.map(\.?.code) == [.unavailable] && !sink.hasBegun && bench.ended == 1)
     }
 

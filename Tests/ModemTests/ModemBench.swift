@@ -124,7 +124,7 @@ struct ModemBench: Sendable {
 
     /// A run on a thread of its own.
     func submit(_ task: String = "x") async throws -> Run {
-        let thread = try await store.initiate(InitiateThreadRequest()).threadID
+        let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
         return try await store.execute(ExecuteRunRequest(threadID: thread, task: task)).run
     }
 

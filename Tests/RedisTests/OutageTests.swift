@@ -17,7 +17,8 @@ struct OutageTests {
                     let error = await failure { () async throws(RedisError) in try await client.ping() }
                     #expect(error?.code == .unavailable)
                 }
-                #expect(clock.now - start < .seconds(2))
+                // Far less on a quiet machine: what must not happen is that each waits for a time limit.
+                #expect(clock.now - start < .seconds(15))
                 try await redis.start()
                 #expect(try await eventually { try await client.send(RedisCommand("GET", "k")).string } == "v")
             }

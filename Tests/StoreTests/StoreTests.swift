@@ -32,7 +32,7 @@ struct StoreTests {
     @Test func `a run from the request to its end, as the log tells it`() async throws {
         try await withStore { store, _, group in
             let loop = group.next()
-            let thread = try await store.initiate(InitiateThreadRequest(metadata: ["user": "a"]))
+            let thread = try await store.initiate(InitiateThreadRequest(metadata: ["user": "a"])).thread
             #expect(thread.metadata == ["user": "a"] && thread.status == "idle" && thread.seq == 1)
             let accepted = try await store.execute(
                 ExecuteRunRequest(threadID: thread.threadID, task: "do", model: "m/x")
@@ -76,7 +76,7 @@ struct StoreTests {
 
     @Test func `runs of a thread are carried out one after the other, first in first out`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             var ids: [String] = []
             for number in 0..<3 {
                 ids.append(try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)")).run.runID)
@@ -92,7 +92,7 @@ struct StoreTests {
 
     @Test func `too many runs on one thread are refused`() async throws {
         try await withStore { store, _, _ in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             for _ in 0..<101 { _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")) }
             let error = await #expect(throws: StoreError.self) {
                 try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
@@ -104,8 +104,8 @@ struct StoreTests {
     @Test func `an idempotency key gives the same run, and refuses another request`() async throws {
         try await withStore { store, _, group in
             let request = InitiateThreadRequest(idempotencyKey: "i")
-            let thread = try await store.initiate(request)
-            #expect(try await store.initiate(request).threadID == thread.threadID)
+            let thread = try await store.initiate(request).thread
+            #expect(try await store.initiate(request).thread.threadID == thread.threadID)
             let run = ExecuteRunRequest(threadID: thread.threadID, task: "x", idempotencyKey: "k")
             let first = try await store.execute(run)
             let second = try await store.execute(run)
@@ -120,7 +120,7 @@ struct StoreTests {
 
     @Test func `a stale attempt writes nothing`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let first = try #require(try await store.claimNext(for: "w1", on: group.next()))
             let old = RunLog(run: first, store: store)
@@ -155,7 +155,7 @@ struct StoreTests {
 
     @Test func `a run that loses its workers is given up`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let id = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")).run.runID
             var claimed = try await store.claimNext(for: "w0", on: group.next())
             for attempt in 1...2 {
@@ -179,7 +179,7 @@ struct StoreTests {
 
     @Test func `cancelling a queued run ends it, a running one is asked to stop`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let first = try await store.execute(ExecuteRunRequest(threadID: thread, task: "1")).run.runID
             let second = try await store.execute(ExecuteRunRequest(threadID: thread, task: "2")).run.runID
             let third = try await store.execute(ExecuteRunRequest(threadID: thread, task: "3")).run.runID
@@ -200,7 +200,7 @@ struct StoreTests {
 
     @Test func `a handed back run goes on where it was, and does not count as lost`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             for attempt in 1...5 {
                 let run = try #require(try await store.claimNext(for: "w", on: group.next()))
@@ -214,7 +214,7 @@ struct StoreTests {
 
     @Test func `a write that is repeated because its answer was lost is stored once`() async throws {
         try await withStore(appendOnly: true) { store, redis, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let run = try #require(try await store.claimNext(for: "w", on: group.next()))
             let log = RunLog(run: run, store: store)
@@ -240,7 +240,7 @@ struct StoreTests {
         try await withStore { store, _, _ in
             var threads: [String] = []
             for _ in 0..<5 {
-                threads.append(try await store.initiate(InitiateThreadRequest()).threadID)
+                threads.append(try await store.initiate(InitiateThreadRequest()).thread.threadID)
                 // Creation times have the resolution of a millisecond; within one the order is that of the ids.
                 try await Task.sleep(for: .milliseconds(2))
             }
@@ -273,7 +273,7 @@ struct StoreTests {
         try await withStore { store, _, group in
             let connection = store.blockingConnection(on: group.next())
             for number in 0..<40 {
-                let thread = try await store.initiate(InitiateThreadRequest()).threadID
+                let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
                 _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)"))
             }
             let held = try await store.next(for: "busy", count: 39, wait: .seconds(1), on: connection)
@@ -291,7 +291,7 @@ struct StoreTests {
 
     @Test func `a write that was given up is made good by the next one, once`() async throws {
         try await withStore(appendOnly: true) { store, redis, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let run = try #require(try await store.claimNext(for: "w", on: group.next()))
             let log = RunLog(run: run, store: store)
@@ -309,7 +309,7 @@ struct StoreTests {
 
     @Test func `where a run's events lie, and how many runs come before it`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             var runs: [String] = []
             for number in 0..<3 {
                 runs.append(try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)")).run.runID)
@@ -331,7 +331,7 @@ struct StoreTests {
 
     @Test func `deleting a thread`() async throws {
         try await withStore { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let busy = await #expect(throws: StoreError.self) { try await store.deleteThread(thread) }
             #expect(busy?.code == .busy)
@@ -356,7 +356,7 @@ struct StoreTests {
 
     @Test func `the prefix stands before every key`() async throws {
         try await withStore(keys: Keys(prefix: "p:")) { store, _, group in
-            let thread = try await store.initiate(InitiateThreadRequest()).threadID
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x", idempotencyKey: "k"))
             let run = try #require(try await store.claimNext(for: "w", on: group.next()))
             try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"]))

@@ -27,7 +27,7 @@ final class Viewer {
     /// Events that are read from Redis at once.
     private static let pageSize = 64
     /// How long a stream may wait for Redis before it begins.
-    private static let patience = TimeAmount.seconds(5)
+    private static let patience = TimeAmount.milliseconds(2500)
 
     private let request: Request
     private let sink: any EventSink
@@ -62,7 +62,7 @@ final class Viewer {
         self.feed = feed
         self.read = read
         self.onEnd = onEnd
-        progress = RunProgress(ahead: request.ahead)
+        progress = RunProgress(ahead: request.ahead, isWhole: request.startsAtOldest)
         if case .after(let id) = request.start { cursor = id } else { cursor = .zero }
         sink.observe(
             onWritable: { [weak self] in self?.pump() },
@@ -226,6 +226,10 @@ final class Viewer {
 }
 
 extension Viewer.Request {
+    fileprivate var startsAtOldest: Bool {
+        if case .after(.zero) = start { true } else { false }
+    }
+
     fileprivate var startsAtNewest: Bool {
         if case .newest = start { true } else { false }
     }
@@ -245,7 +249,11 @@ private struct RunProgress {
     private var running: Set<String> = []
     private var hasSeenRun = false
 
-    init(ahead: Int) { self.ahead = ahead }
+    /// - Parameter isWhole: whether the events are those from the beginning, so that no run heard of means that there is none.
+    init(ahead: Int, isWhole: Bool) {
+        self.ahead = ahead
+        hasSeenRun = !isWhole
+    }
 
     mutating func observe(_ header: EventHeader) {
         guard !header.runID.isEmpty else { return }

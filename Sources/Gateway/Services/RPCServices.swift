@@ -11,9 +11,13 @@ extension MethodRouter {
         for endpoint in endpoints {
             switch endpoint.handler {
             case .unary(let handler):
-                unary(endpoint.method.path) { message, context in
+                unaryWithMetadata(endpoint.method.path) { message, context in
                     do {
-                        return ByteBuffer(bytes: try await handler(message, Caller(context)).message)
+                        let reply = try await handler(message, Caller(context))
+                        return Reply(
+                            ByteBuffer(bytes: reply.message),
+                            initialMetadata: reply.isReplay ? Metadata([Endpoint.Reply.replayMark]) : Metadata()
+                        )
                     } catch {
                         throw Status(logging: error, of: endpoint.method, logger)
                     }

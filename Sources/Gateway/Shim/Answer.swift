@@ -22,6 +22,10 @@ struct Answer {
         exchange.respond(head(status, [("content-type", "application/json")] + headers), body: ByteBuffer(bytes: json))
     }
 
+    func failUnknown(_ path: Substring, on exchange: Exchange) {
+        fail(404, "not_found", "there is nothing at \(path.prefix(200))", on: exchange)
+    }
+
     func fail(_ error: StoreError, on exchange: Exchange) {
         let headers = error.code.retryAfter.map { [("retry-after", String($0))] } ?? []
         fail(error.code.http, error.code.rawValue, error.message, field: error.field, headers: headers, on: exchange)

@@ -17,11 +17,12 @@ public struct CORSPolicy: Sendable {
         guard !origins.isEmpty else { return [] }
         let vary = ("vary", "origin")
         guard let origin else { return [vary] }
+        let exposed = ("access-control-expose-headers", "x-request-id, retry-after, idempotency-replayed")
         if origins.contains(origin) {
-            let allowed = [vary, ("access-control-allow-origin", origin)]
+            let allowed = [vary, exposed, ("access-control-allow-origin", origin)]
             return credentials ? allowed + [("access-control-allow-credentials", "true")] : allowed
         }
-        return origins.contains("*") && !credentials ? [vary, ("access-control-allow-origin", "*")] : [vary]
+        return origins.contains("*") && !credentials ? [vary, exposed, ("access-control-allow-origin", "*")] : [vary]
     }
 
     /// What a preflight is told beside ``headers(for:)``.

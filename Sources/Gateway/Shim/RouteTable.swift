@@ -42,16 +42,25 @@ struct RouteTable: Sendable {
 
     /// - Parameter path: without its query, not yet decoded.
     func match(verb: String, path: Substring) -> Match {
-        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        var allowed: [String] = []
-        for entry in entries {
-            guard let values = entry.values(of: parts) else { continue }
-            if entry.verb == verb || (entry.verb == "GET" && verb == "HEAD") {
-                return .found(entry.endpoint, values: values)
-            }
-            allowed += entry.verb == "GET" ? ["GET", "HEAD"] : [entry.verb]
+        let parts = Self.parts(path)
+        for entry in entries where entry.serves(verb) {
+            if let values = entry.values(of: parts) { return .found(entry.endpoint, values: values) }
         }
+        let allowed = verbs(of: path)
         return allowed.isEmpty ? .unknown : .wrongVerb(allowed: allowed)
+    }
+
+    /// The verbs that a path knows; none for an unknown path.
+    func verbs(of path: Substring) -> [String] {
+        let parts = Self.parts(path)
+        let verbs = entries.filter { $0.values(of: parts) != nil }.flatMap {
+            $0.verb == "GET" ? ["GET", "HEAD"] : [$0.verb]
+        }
+        return verbs.isEmpty ? [] : verbs + ["OPTIONS"]
+    }
+
+    private static func parts(_ path: Substring) -> [Substring] {
+        path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
     }
 }
 
@@ -59,6 +68,8 @@ extension RouteTable.Entry {
     fileprivate var fieldCount: Int {
         segments.count { if case .field = $0 { true } else { false } }
     }
+
+    fileprivate func serves(_ verb: String) -> Bool { self.verb == verb || (self.verb == "GET" && verb == "HEAD") }
 
     fileprivate func values(of parts: [Substring]) -> OrderedDictionary<String, String>? {
         guard parts.count == segments.count else { return nil }

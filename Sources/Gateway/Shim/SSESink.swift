@@ -31,6 +31,8 @@ final class SSESink: EventSink {
         )
         exchange.start(head)
         exchange.write(Self.preamble)
+        // HEAD asks for what GET would begin with, and no more.
+        if exchange.request.method == "HEAD" { exchange.finish() }
     }
 
     func send(_ item: StreamItem) { exchange.write(item.sseFrame) }

@@ -19,13 +19,13 @@ struct Shim: Sendable {
     func handle(_ exchange: Exchange) {
         let request = exchange.request
         let answer = Answer(request, cors: cors)
-        if request.method == "OPTIONS" { return answerOptions(exchange, answer) }
         let (path, query) = request.target
+        if request.method == "OPTIONS" { return answerOptions(exchange, answer, path) }
         switch routes.match(verb: request.method, path: path) {
         case .found(let endpoint, let values):
             receive(exchange, answer, endpoint, values, query)
         case .wrongVerb(let allowed):
-            let allow = ("allow", (allowed + ["OPTIONS"]).joined(separator: ", "))
+            let allow = ("allow", allowed.joined(separator: ", "))
             answer.fail(
                 405,
                 "method_not_allowed",
@@ -34,15 +34,15 @@ struct Shim: Sendable {
                 on: exchange
             )
         case .unknown:
-            answer.fail(404, "not_found", "there is nothing at \(path.prefix(200))", on: exchange)
+            answer.failUnknown(path, on: exchange)
         }
     }
 
-    private func answerOptions(_ exchange: Exchange, _ answer: Answer) {
+    private func answerOptions(_ exchange: Exchange, _ answer: Answer, _ path: Substring) {
+        let verbs = routes.verbs(of: path)
+        guard !verbs.isEmpty else { return answer.failUnknown(path, on: exchange) }
         let isPreflight = exchange.request.headers["access-control-request-method"] != nil
-        exchange.respond(
-            answer.head(204, isPreflight ? cors.preflight : [("allow", "GET, HEAD, POST, DELETE, OPTIONS")])
-        )
+        exchange.respond(answer.head(204, isPreflight ? cors.preflight : [("allow", verbs.joined(separator: ", "))]))
     }
 
     // MARK: The request
@@ -118,10 +118,7 @@ struct Shim: Sendable {
         )
         switch endpoint.handler {
         case .streaming(let handler):
-            let sink = SSESink(exchange, answer)
-            // HEAD asks for what GET would begin with.
-            guard exchange.request.method != "HEAD" else { return sink.begin() }
-            handler(message, caller, sink, fanouts.fanout(on: exchange.eventLoop))
+            handler(message, caller, SSESink(exchange, answer), fanouts.fanout(on: exchange.eventLoop))
         case .unary(let handler):
             let reply = exchange.eventLoop.makePromise(of: Endpoint.Reply.self)
             reply.completeWithTask { try await handler(message, caller) }
@@ -140,7 +137,8 @@ struct Shim: Sendable {
         do {
             let reply = try result.get()
             let json = try reply.message.withUnsafeBytes { try method.response.json(fromSerialized: $0) }
-            answer.send(json, status: reply.httpStatus, on: exchange)
+            let headers = reply.isReplay ? [Endpoint.Reply.replayMark] : []
+            answer.send(json, status: reply.httpStatus, headers: headers, on: exchange)
         } catch {
             let failure = StoreError(describing: error)
             if failure.code == .internal {

@@ -7,9 +7,12 @@ struct RunUseCases: Sendable {
     /// What is wrong with the name of a model; nil if nothing is.
     let checkModel: @Sendable (String) -> String?
 
+    /// A task comes back in the run and in its first event, which must stay well below what clients take as one message.
+    private static let taskBytes = 1 << 20
+
     var endpoints: [Endpoint] {
         [
-            .unary(.executeRun, execute),
+            .replayable(.executeRun, execute),
             .unary(.getRun) { (request: GetRunRequest, _) in try await store.run(request.threadID, request.runID) },
             .unary(.listRuns) { (request: ListRunsRequest, _) in try await store.runs(request) },
             .unary(.cancelRun) { (request: CancelRunRequest, _) in
@@ -18,15 +21,19 @@ struct RunUseCases: Sendable {
         ]
     }
 
-    @Sendable func execute(_ request: ExecuteRunRequest, _ caller: Caller) async throws -> Run {
+    @Sendable func execute(_ request: ExecuteRunRequest, _ caller: Caller) async throws -> (Run, isReplay: Bool) {
         var request = request
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
+        guard request.task.utf8.count <= Self.taskBytes else {
+            throw StoreError(.invalid, "at most \(Self.taskBytes) bytes", field: "task")
+        }
         guard request.task.contains(where: { !$0.isWhitespace }) else {
             throw StoreError(.invalid, "must say what is to be done", field: "task")
         }
         if !request.model.isEmpty, let problem = checkModel(request.model) {
             throw StoreError(.invalid, problem, field: "model")
         }
-        return try await store.execute(request).run
+        let (run, isReplay) = try await store.execute(request)
+        return (run, isReplay)
     }
 }

@@ -41,7 +41,7 @@ struct StreamUseCases: Sendable {
     ) throws {
         let start = try Self.start(caller.lastEventID ?? "")
         fanout.watch(sink) {
-            let run = try await runs.execute(request, caller)
+            let (run, _) = try await runs.execute(request, caller)
             let extent = try await store.extent(ofRun: run.runID, on: run.threadID)
             return Viewer.Request(run.threadID, run.runID, Self.start(start, within: extent), extent)
         }

@@ -12,7 +12,7 @@ struct ThreadUseCases: Sendable {
 
     var endpoints: [Endpoint] {
         [
-            .unary(.initiateThread, initiate),
+            .replayable(.initiateThread, initiate),
             .unary(.getThread) { (request: GetThreadRequest, _) in try await store.thread(request.threadID) },
             .unary(.listThreads) { (request: ListThreadsRequest, _) in try await store.threads(request) },
             .unary(.deleteThread) { (request: DeleteThreadRequest, _) in
@@ -22,8 +22,10 @@ struct ThreadUseCases: Sendable {
         ]
     }
 
-    @Sendable private func initiate(_ request: InitiateThreadRequest, _ caller: Caller) async throws -> Messages.Thread
-    {
+    @Sendable private func initiate(
+        _ request: InitiateThreadRequest,
+        _ caller: Caller
+    ) async throws -> (Messages.Thread, isReplay: Bool) {
         var request = request
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         guard request.metadata.count <= Self.metadataCount else {
@@ -32,7 +34,8 @@ struct ThreadUseCases: Sendable {
         for (name, value) in request.metadata where name.utf8.count + value.utf8.count > Self.metadataBytes {
             throw StoreError(.invalid, "at most \(Self.metadataBytes) bytes", field: "metadata.\(name.prefix(40))")
         }
-        return try await store.initiate(request)
+        let (thread, isReplay) = try await store.initiate(request)
+        return (thread, isReplay)
     }
 }
 

@@ -82,7 +82,7 @@ final class Installation: Sendable {
         gateway.maxBodyBytes = config.server.maxBodyBytes
         gateway.grace = config.server.drain
         gateway.version = Self.version
-        gateway.checkModel = { [models] in models.problem(with: $0) }
+        gateway.checkModel = { [models, config] in models.problem(with: $0) ?? config.missingKey(for: $0) }
         return Gateway(store: store, configuration: gateway, group: group, logger: logger, onListening: onListening)
     }
 
@@ -139,7 +139,7 @@ final class Installation: Sendable {
         settings.maxTokens = config.agent.maxTokens
         settings.timeLimit = config.agent.runLimit
         settings.model = config.defaultModel
-        if let problem = models.problem(with: settings.model) {
+        if let problem = models.problem(with: settings.model) ?? config.missingKey(for: settings.model) {
             throw ConfigError(.invalid, ["agent.model: \(problem)"])
         }
         if !config.agent.systemPrompt.isEmpty {
@@ -167,7 +167,8 @@ final class Installation: Sendable {
         logger.info("stopped")
     }
 
-    private func close() async {
+    /// Closes what the roles share; called once, when none of them runs.
+    func close() async {
         await curl.shutdown()
         await redis.close()
         await privateRedis?.stop()
@@ -199,6 +200,18 @@ extension BaudConfig {
         guard agent.model.isEmpty else { return agent.model }
         let provider = llm.aliases["execution"]?.split(separator: "/").first.flatMap { llm.providers[String($0)] }
         return provider.map { $0.apiKey.isEmpty ? "script/demo" : "execution" } ?? "script/demo"
+    }
+}
+
+extension BaudConfig {
+    /// What to do about a provider that wants a key and has none; nil if nothing is missing.
+    fileprivate func missingKey(for model: String) -> String? {
+        let name = (llm.aliases[model] ?? model).prefix { $0 != "/" }
+        guard let provider = llm.providers[String(name)], provider.apiKey.isEmpty, !provider.apiKeyVariable.isEmpty
+        else {
+            return nil
+        }
+        return "the provider \(name) has no key: set \(provider.apiKeyVariable), or api_key in [llm.providers.\(name)]"
     }
 }
 

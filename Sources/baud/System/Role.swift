@@ -21,10 +21,18 @@ enum Role {
                     ["redis.url is not set: a role on its own needs the Redis that it shares with the others"]
                 )
             }
+            if roles.contains(.gateway) { try config.requireProtection() }
             let installation = try await Installation(config)
             var services: [any Service] = []
             // Ended in the reverse order: first no more requests, then no more runs.
-            if roles.contains(.modem) { services.append(try await installation.modem()) }
+            if roles.contains(.modem) {
+                do {
+                    services.append(try await installation.modem())
+                } catch {
+                    await installation.close()
+                    throw error
+                }
+            }
             if roles.contains(.gateway) {
                 services.append(
                     installation.gateway { host, port in installation.logger.info("listening on http://\(host):\(port)")
@@ -36,5 +44,21 @@ enum Role {
             FileHandle.standardError.write(Data("baud: \(error)\n".utf8))
             throw ExitCode.failure
         }
+    }
+}
+
+extension BaudConfig {
+    /// There is no authentication yet, so outside a local installation only this machine may call.
+    fileprivate func requireProtection() throws {
+        let host = server.listen.host
+        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        guard environment != "local", !isLoopback else { return }
+        let cure = "listen on 127.0.0.1 behind a proxy that authenticates, or set environment = \"local\""
+        throw ConfigError(
+            .invalid,
+            [
+                "server.listen = \"\(server.listen)\": without authentication only loopback is served outside \"local\"; \(cure)"
+            ]
+        )
     }
 }

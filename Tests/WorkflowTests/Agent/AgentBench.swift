@@ -120,7 +120,7 @@ struct AgentBench: Sendable {
         if FileManager.default.fileExists(atPath: directory) { try FileManager.default.removeItem(atPath: directory) }
     }
 
-    func thread() async throws -> String { try await store.initiate(InitiateThreadRequest()).threadID }
+    func thread() async throws -> String { try await store.initiate(InitiateThreadRequest()).thread.threadID }
 
     /// A run that this worker has taken up.
     func claim(_ thread: String, task: String = "do it", model: String = "") async throws -> ClaimedRun {

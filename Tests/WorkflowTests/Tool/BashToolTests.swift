@@ -63,7 +63,7 @@ struct BashToolTests {
         let output = try await bash(bench, "for i in $(seq 40); do echo é$i; sleep 0.02; done")
         let reports = bench.reports.withLock { $0 }
         #expect(reports.map(\.text).joined() + "Exit code: 0" == output.text)
-        #expect(reports.count >= 3)
+        #expect(reports.count >= 2)
         for (first, second) in zip(reports, reports.dropFirst().dropLast()) {
             #expect(first.time.duration(to: second.time) >= .milliseconds(95))
         }

@@ -141,7 +141,7 @@ def test_a_run_that_fails_says_why(rest):
 def test_a_thread_with_an_active_run_cannot_be_deleted(rest):
     thread = rest.new_thread()
     run = rest.execute(thread, "words=100 pause_ms=60000")
-    error = error_of(rest.http.delete(f"/api/agent/{thread}"), 409, "conflict")
+    error = error_of(rest.http.delete(f"/api/agent/{thread}"), 409, "busy")
     assert run in error["message"]
     rest.cancel(thread, run)
     rest.events(thread, run)

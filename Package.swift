@@ -57,6 +57,7 @@ let package = Package(
         // C libraries, one importing room each.
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CProtos", linkerSettings: [.linkedLibrary("protobuf-c")]),
@@ -67,7 +68,7 @@ let package = Package(
         room("Curl", ["CCurl"]),
         room("Config", [configuration, toml]),
 
-        room("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("RPC", ["HTTP", "CZlib", nio("NIOCore"), nio("NIOPosix"), logging]),
         room("Store", ["Redis", "Messages", nio("NIOCore"), logging, collections]),
 
         room(

@@ -3,13 +3,19 @@ public import NIOCore
 
 /// What a handler is told about its call.
 public struct CallContext: Sendable {
-    /// The method called: `/package.Service/Method`.
-    public var path: String
-    public var metadata: Metadata
+    private let head: RequestHead
     /// When the caller gives the call up. The server answers DEADLINE_EXCEEDED then, whatever the handler does.
-    public var deadline: NIODeadline?
-    public var remoteAddress: SocketAddress?
-    public var authority: String
+    public let deadline: NIODeadline?
+    /// How the caller's messages are compressed, those that are.
+    let compression: Compression?
+    /// Of a call with one message: whether it came compressed.
+    public internal(set) var requestWasCompressed = false
+
+    /// The method called: `/package.Service/Method`.
+    public var path: String { head.path }
+    public var metadata: Metadata { Metadata(head.headers) }
+    public var remoteAddress: SocketAddress? { head.remoteAddress }
+    public var authority: String { head.authority }
 
     /// In an asynchronous handler: whether the call is over, by the caller's wish, its deadline, or its disappearance.
     public var isCancelled: Bool { Task.isCancelled }
@@ -20,25 +26,25 @@ extension CallContext {
     ///
     /// - Throws: the status for what is malformed, or not supported.
     init(_ request: RequestHead, now: @autoclosure () -> NIODeadline) throws(Status) {
-        path = request.path
-        metadata = Metadata(request.headers)
-        remoteAddress = request.remoteAddress
-        authority = request.authority
-        guard hasProtocolFields(request.headers) else { return }
+        head = request
+        guard Self.hasProtocolFields(request.headers) else {
+            (deadline, compression) = (nil, nil)
+            return
+        }
         if let timeout = request.headers["grpc-timeout"] {
             guard let amount = GRPCTimeout.parse(timeout) else {
                 throw Status(.internal, "grpc-timeout is malformed")
             }
             deadline = now() + amount
+        } else {
+            deadline = nil
         }
-        if let encoding = request.headers["grpc-encoding"], encoding != "identity" {
-            throw Status(.unimplemented, "grpc-encoding \(encoding) is not supported")
-        }
+        compression = try Compression.named(request.headers["grpc-encoding"])
         guard metadata.isWellFormed else { throw Status(.internal, "a -bin header is not base64") }
     }
 
     /// Whether there may be a field that needs a closer look: most calls have none, and this is every call's way.
-    private func hasProtocolFields(_ headers: HTTPHeaders) -> Bool {
+    private static func hasProtocolFields(_ headers: HTTPHeaders) -> Bool {
         headers.containsField { name, _ in name.utf8.first == UInt8(ascii: "g") || name.utf8.last == UInt8(ascii: "n") }
     }
 }

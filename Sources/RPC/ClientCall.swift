@@ -60,6 +60,11 @@ final class ClientCall {
 
     private func received(_ head: ResponseHead) {
         responseHead = head
+        do throws(Status) {
+            if isGRPC { deframer.compression = try Compression.named(head.headers["grpc-encoding"]) }
+        } catch {
+            finish(Status(.internal, error.message))
+        }
     }
 
     private func received(_ bytes: ByteBuffer) {
@@ -71,8 +76,8 @@ final class ClientCall {
         deframer.append(bytes)
         do throws(Status) {
             while let message = try deframer.next() {
-                kept += message.readableBytes
-                messages.append(message)
+                kept += message.bytes.readableBytes
+                messages.append(message.bytes)
             }
         } catch {
             finish(error)
@@ -84,7 +89,7 @@ final class ClientCall {
     private func receivedEnd(_ trailers: HTTPHeaders?) {
         exchange = nil
         let status = trailers.flatMap(Status.init(trailers:)) ?? responseHead.flatMap { Status(trailers: $0.headers) }
-        if let status, status.code == .ok, !deframer.isEmpty {
+        if let status, status.code == .ok, deframer.count > 0 {
             finish(Status(.internal, "a message is truncated"))
         } else if let status {
             finish(status)

@@ -5,15 +5,21 @@ import NIOCore
 extension Exchange {
     private static let plainHead = ResponseHead(status: 200, headers: ["content-type": "application/grpc"])
 
-    func startCall(_ initial: Metadata = Metadata()) {
-        guard !initial.isEmpty else { return start(Self.plainHead) }
+    /// How messages can be compressed for this caller; nil if it takes them only as they are.
+    var acceptedCompression: Compression? { Compression(acceptedBy: request.headers["grpc-accept-encoding"]) }
+
+    /// - Parameter compression: what messages may be compressed with.
+    func startCall(_ initial: Metadata = Metadata(), compression: Compression? = nil) {
+        if compression == nil, initial.isEmpty { return start(Self.plainHead) }
         var head = Self.plainHead
+        if let compression { head.headers.add("grpc-encoding", compression.rawValue) }
         initial.append(to: &head.headers)
         start(head)
     }
 
-    func writeMessage(_ message: ByteBuffer) {
-        let (first, second) = Framing.buffers(message)
+    /// - Parameter compression: what this message is compressed with; it was announced at the start.
+    func writeMessage(_ message: ByteBuffer, compression: Compression? = nil) {
+        let (first, second) = Framing.buffers(message, compression: compression)
         write(first)
         if let second { write(second) }
     }
@@ -22,7 +28,7 @@ extension Exchange {
     func finishCall(_ status: Status, trailing: Metadata = Metadata()) {
         guard !hasResponded else { return finish(trailers: status.trailers(trailing)) }
         var head = Self.plainHead
-        if status.code == .unimplemented { head.headers.add("grpc-accept-encoding", "identity") }
+        if status.code == .unimplemented { head.headers.add("grpc-accept-encoding", Compression.accepted) }
         for field in status.trailers(trailing) { head.headers.add(field.name, field.value) }
         finish(head)
     }

@@ -111,18 +111,25 @@ public struct MethodRouter: Sendable {
         case .unary(let handler):
             UnaryCall(exchange, context, logger: logger, handler: handler).start(limit: maxMessageBytes)
         case .serverStreaming(let handler):
-            let stream = ServerStream(exchange, deadline: context.deadline, limit: maxMessageBytes)
-            SingleMessageReader.read(exchange, limit: maxMessageBytes) { result in
+            let stream = ServerStream(exchange, context, limit: maxMessageBytes)
+            SingleMessageReader.read(exchange, deframer(for: context)) { result in
                 switch result {
-                case .success(let message): handler(message, context, stream)
+                case .success(let message):
+                    var context = context
+                    context.requestWasCompressed = message.wasCompressed
+                    handler(message.bytes, context, stream)
                 case .failure(let status): stream.finish(status)
                 }
             }
         case .streaming(let handler):
-            let stream = ServerStream(exchange, deadline: context.deadline, limit: maxMessageBytes)
+            let stream = ServerStream(exchange, context, limit: maxMessageBytes)
             handler(context, stream)
             stream.readMessages()
         }
+    }
+
+    private func deframer(for context: CallContext) -> MessageDeframer {
+        MessageDeframer(limit: maxMessageBytes, compression: context.compression)
     }
 
     private func serveLocal(
@@ -130,9 +137,9 @@ public struct MethodRouter: Sendable {
         _ context: CallContext,
         _ handler: @escaping @Sendable (ByteBuffer, CallContext) throws -> ByteBuffer
     ) {
-        SingleMessageReader.read(exchange, limit: maxMessageBytes) { [logger] result in
+        SingleMessageReader.read(exchange, deframer(for: context)) { [logger] result in
             do {
-                let reply = try handler(try result.get(), context)
+                let reply = try handler(try result.get().bytes, context)
                 exchange.startCall()
                 exchange.writeMessage(reply)
                 exchange.finishCall(.ok)

@@ -13,17 +13,21 @@ public final class RPCChannel: Sendable {
     private let connector: NIOLoopBoundBox<Connector>
     private let authority: String
     private let maxMessageBytes: Int
+    private let compression: Compression?
 
     /// - Parameters:
     ///   - group: one of its loops carries the connection.
     ///   - maxMessageBytes: what a message of the server may have; a longer one ends the call with RESOURCE_EXHAUSTED.
+    ///   - compression: how to compress requests, those that become shorter by it.
     public init(
         host: String,
         port: Int,
         group: any EventLoopGroup,
         logger: Logger,
-        maxMessageBytes: Int = 4 * 1024 * 1024
+        maxMessageBytes: Int = 4 * 1024 * 1024,
+        compression: Compression? = nil
     ) {
+        self.compression = compression
         eventLoop = group.any()
         authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         self.maxMessageBytes = maxMessageBytes
@@ -62,7 +66,12 @@ public final class RPCChannel: Sendable {
     ) async throws -> RPCResponseStream {
         let head = requestHead(path, metadata: metadata, timeout: timeout)
         let call: EventLoopFuture<RPCResponseStream> = eventLoop.flatSubmit { [self] in
-            connector.value.open(head, frame(request), limit: maxMessageBytes, timeout: timeout)
+            connector.value.open(
+                head,
+                Framing.frame(request, compression: compression),
+                limit: maxMessageBytes,
+                timeout: timeout
+            )
         }
         return try await call.get()
     }
@@ -76,8 +85,14 @@ public final class RPCChannel: Sendable {
         }
     }
 
+    private static let plainHeaders: HTTPHeaders = [
+        "content-type": "application/grpc", "te": "trailers", "user-agent": "baud-swift",
+        "grpc-accept-encoding": Compression.accepted,
+    ]
+
     private func requestHead(_ path: String, metadata: Metadata, timeout: Duration?) -> RequestHead {
-        var headers: HTTPHeaders = ["content-type": "application/grpc", "te": "trailers", "user-agent": "baud-swift"]
+        var headers = Self.plainHeaders
+        if let compression { headers.add("grpc-encoding", compression.rawValue) }
         if let timeout { headers.add("grpc-timeout", GRPCTimeout.format(timeout)) }
         metadata.append(to: &headers)
         return RequestHead(method: "POST", path: path, authority: authority, headers: headers)

@@ -15,24 +15,25 @@ public final class ServerStream {
     public var onDrain: (() -> Void)?
     /// Called for each message of the caller, in a call declared with `streaming`. Messages that arrive before it is
     /// set, within the handler, are lost.
-    public var onMessage: ((ByteBuffer) -> Void)?
+    public var onMessage: ((InboundMessage) -> Void)?
     /// Called when the caller has sent its last message.
     public var onEnd: (() -> Void)?
 
     private let exchange: Exchange
     private var timer: Scheduled<Void>?
     private var deframer: MessageDeframer
+    private var compression: Compression?
     private var isOpen = true
 
-    init(_ exchange: Exchange, deadline: NIODeadline?, limit: Int) {
+    init(_ exchange: Exchange, _ context: CallContext, limit: Int) {
         self.exchange = exchange
         eventLoop = exchange.eventLoop
-        deframer = MessageDeframer(limit: limit)
+        deframer = MessageDeframer(limit: limit, compression: context.compression)
         // The exchange drops these, and with them the stream, when it has ended.
         exchange.onClose = { _ in self.closed() }
         exchange.onWritable = { self.onWritable?() }
         exchange.onDrain = { self.onDrain?() }
-        guard let deadline else { return }
+        guard let deadline = context.deadline else { return }
         timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.finish(Status(.deadlineExceeded, "the deadline has passed"))
         }
@@ -42,15 +43,21 @@ public final class ServerStream {
     public var isWritable: Bool { isOpen && exchange.isWritable }
 
     /// Sends the initial metadata now, rather than before the first message.
-    public func start(_ initial: Metadata = Metadata()) {
-        if !exchange.hasResponded { exchange.startCall(initial) }
+    ///
+    /// - Parameter allowsCompression: whether messages may be compressed afterwards, if the caller takes them so.
+    public func start(_ initial: Metadata = Metadata(), allowsCompression: Bool = false) {
+        guard !exchange.hasResponded else { return }
+        compression = allowsCompression ? exchange.acceptedCompression : nil
+        exchange.startCall(initial, compression: compression)
     }
 
     /// Sends a message.
-    public func send(_ message: ByteBuffer) {
+    ///
+    /// - Parameter isCompressed: whether to compress it, where that was allowed at the start and makes it shorter.
+    public func send(_ message: ByteBuffer, isCompressed: Bool = false) {
         guard isOpen else { return }
-        start()
-        exchange.writeMessage(message)
+        start(allowsCompression: isCompressed)
+        exchange.writeMessage(message, compression: isCompressed ? compression : nil)
     }
 
     /// Sends a message that ``frame(_:)`` has framed; the bytes are shared with every other stream they are sent to.
@@ -99,7 +106,7 @@ extension ServerStream {
 
     private func receiveEnd(_ result: Result<Void, BodyError>) {
         guard isOpen, case .success = result else { return }
-        guard deframer.isEmpty else { return finish(Status(.internal, "the message is truncated")) }
+        guard deframer.count == 0 else { return finish(Status(.internal, "the message is truncated")) }
         onEnd?()
     }
 }

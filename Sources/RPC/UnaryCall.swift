@@ -7,13 +7,17 @@ public struct Reply: Sendable {
     public var message: ByteBuffer
     public var initialMetadata: Metadata
     public var trailingMetadata: Metadata
+    /// Whether the message is sent compressed, if the caller takes it so and it becomes shorter.
+    public var isCompressed: Bool
 
     public init(
         _ message: ByteBuffer,
+        isCompressed: Bool = false,
         initialMetadata: Metadata = Metadata(),
         trailingMetadata: Metadata = Metadata()
     ) {
         self.message = message
+        self.isCompressed = isCompressed
         self.initialMetadata = initialMetadata
         self.trailingMetadata = trailingMetadata
     }
@@ -25,22 +29,26 @@ public struct Reply: Sendable {
 final class SingleMessageReader {
     private let exchange: Exchange
     private var deframer: MessageDeframer
-    private var message: ByteBuffer?
-    private var completion: ((Result<ByteBuffer, Status>) -> Void)?
+    private var message: InboundMessage?
+    private var completion: ((Result<InboundMessage, Status>) -> Void)?
 
-    private init(_ exchange: Exchange, limit: Int, _ completion: @escaping (Result<ByteBuffer, Status>) -> Void) {
+    private init(
+        _ exchange: Exchange,
+        _ deframer: MessageDeframer,
+        _ completion: @escaping (Result<InboundMessage, Status>) -> Void
+    ) {
         self.exchange = exchange
         self.completion = completion
-        deframer = MessageDeframer(limit: limit)
+        self.deframer = deframer
     }
 
     /// Calls `completion` once, with the message or with what is wrong with the request; not at all if it breaks off.
     static func read(
         _ exchange: Exchange,
-        limit: Int,
-        _ completion: @escaping (Result<ByteBuffer, Status>) -> Void
+        _ deframer: MessageDeframer,
+        _ completion: @escaping (Result<InboundMessage, Status>) -> Void
     ) {
-        let reader = SingleMessageReader(exchange, limit: limit, completion)
+        let reader = SingleMessageReader(exchange, deframer, completion)
         exchange.readBody(onData: reader.receive, onEnd: reader.end)
     }
 
@@ -63,7 +71,7 @@ final class SingleMessageReader {
             completion = nil
             return
         }
-        if !deframer.isEmpty {
+        if deframer.count > 0 {
             complete(.failure(Status(.internal, "the message is truncated")))
         } else if let message {
             complete(.success(message))
@@ -72,7 +80,7 @@ final class SingleMessageReader {
         }
     }
 
-    private func complete(_ result: Result<ByteBuffer, Status>) {
+    private func complete(_ result: Result<InboundMessage, Status>) {
         completion.take()?(result)
     }
 }
@@ -85,7 +93,7 @@ final class UnaryCall {
     typealias Handler = @Sendable (ByteBuffer, CallContext) async throws -> Reply
 
     private let exchange: Exchange
-    private let context: CallContext
+    private var context: CallContext
     private let handler: Handler
     private let logger: Logger
     private var task: Task<Void, Never>?
@@ -106,7 +114,7 @@ final class UnaryCall {
                 self.finish(.failure(Status(.deadlineExceeded, "the deadline has passed")))
             }
         }
-        SingleMessageReader.read(exchange, limit: limit) { result in
+        SingleMessageReader.read(exchange, MessageDeframer(limit: limit, compression: context.compression)) { result in
             switch result {
             case .success(let message): self.run(message)
             case .failure(let status): self.finish(.failure(status))
@@ -114,14 +122,15 @@ final class UnaryCall {
         }
     }
 
-    private func run(_ message: ByteBuffer) {
+    private func run(_ message: InboundMessage) {
         guard !isDone else { return }
+        context.requestWasCompressed = message.wasCompressed
         let (handler, context, eventLoop) = (self.handler, self.context, exchange.eventLoop)
         let call = NIOLoopBound(self, eventLoop: eventLoop)
         task = Task.immediate {
             let result: Result<Reply, any Error>
             do {
-                result = .success(try await handler(message, context))
+                result = .success(try await handler(message.bytes, context))
             } catch {
                 result = .failure(error)
             }
@@ -139,8 +148,9 @@ final class UnaryCall {
         stop()
         switch result {
         case .success(let reply):
-            exchange.startCall(reply.initialMetadata)
-            exchange.writeMessage(reply.message)
+            let compression = reply.isCompressed ? exchange.acceptedCompression : nil
+            exchange.startCall(reply.initialMetadata, compression: compression)
+            exchange.writeMessage(reply.message, compression: compression)
             exchange.finishCall(.ok, trailing: reply.trailingMetadata)
         case .failure(let error):
             exchange.finishCall(Status(answering: error, path: context.path, logger: logger))

@@ -187,7 +187,9 @@ import Testing
         try await withServer {
             $0.streaming("/t/Sum") { _, stream in
                 var sum: UInt32 = 0
-                stream.onMessage = { sum += $0.getInteger(at: $0.readerIndex, as: UInt8.self).map(UInt32.init) ?? 0 }
+                stream.onMessage = {
+                    sum += $0.bytes.getInteger(at: $0.bytes.readerIndex, as: UInt8.self).map(UInt32.init) ?? 0
+                }
                 stream.onEnd = {
                     stream.send(ByteBuffer(integer: sum))
                     stream.finish(.ok)

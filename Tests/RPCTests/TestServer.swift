@@ -37,15 +37,15 @@ func withChannel(
     _ body: (RPCChannel) async throws -> Void
 ) async throws {
     try await withServer(maxMessageBytes: maxMessageBytes, methods: methods) { port, _ in
-        let channel = RPCChannel(
-            host: "127.0.0.1",
-            port: port,
-            group: MultiThreadedEventLoopGroup.singleton,
-            logger: quiet
-        )
+        let channel = testChannel(port: port)
         try await body(channel)
         await channel.close()
     }
+}
+
+func testChannel(port: Int, compression: Compression? = nil) -> RPCChannel {
+    let group = MultiThreadedEventLoopGroup.singleton
+    return RPCChannel(host: "127.0.0.1", port: port, group: group, logger: quiet, compression: compression)
 }
 
 /// What came of one HTTP/2 request that is put together by hand.
@@ -77,7 +77,10 @@ func rawCall(
         let head = RequestHead(method: method, path: path, authority: "test", headers: headers)
         let exchange = client.value.send(head) { exchange in
             exchange.onHead = { (response.status, response.headers) = ($0.status, $0.headers) }
-            exchange.onData = { response.body.writeImmutableBuffer($0) }
+            exchange.onData = { [unowned exchange] bytes in
+                response.body.writeImmutableBuffer(bytes)
+                exchange.consume(bytes.readableBytes)
+            }
             exchange.onEnd = { response.trailers = $0 ?? HTTPHeaders() }
             exchange.onClose = { reason in
                 response.reason = reason

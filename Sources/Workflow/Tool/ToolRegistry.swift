@@ -3,18 +3,17 @@
 /// A value, made once per agent; ``run(_:in:)`` is called from the agent's tasks, side by side where calls are pure.
 public struct ToolRegistry: Sendable {
     private let tools: [String: any Tool]
+    /// In the order of the names, so that the same tools are the same bytes and providers' prompt caches hit.
+    public let definitions: [ToolDefinition]
 
     /// - Parameters:
     ///   - enabled: the names of those to keep; nil keeps all.
     ///   - disabled: the names of those to leave out, whatever `enabled` says.
     public init(_ tools: [any Tool], enabled: Set<String>? = nil, disabled: Set<String> = []) {
         let kept = tools.filter { enabled?.contains($0.name) ?? true && !disabled.contains($0.name) }
-        self.tools = Dictionary(kept.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
-    }
-
-    /// In the order of the names, so that the same tools are the same bytes and providers' prompt caches hit.
-    public var definitions: [ToolDefinition] {
-        tools.values.sorted { $0.name < $1.name }.map {
+        let byName = Dictionary(kept.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        self.tools = byName
+        definitions = byName.values.sorted { $0.name < $1.name }.map {
             ToolDefinition(name: $0.name, description: $0.summary, parameters: $0.parameters.json)
         }
     }

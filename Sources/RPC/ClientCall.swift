@@ -1,108 +1,172 @@
 import HTTP
 import NIOCore
 
-/// One call of a client; loop-bound. It keeps the messages that came until they are asked for, and lets the server send
-/// more only then.
+/// One call of a client; loop-bound. It is made before there is a connection, and outlives a connection that refuses it.
+///
+/// What is written is kept until the server has answered, so that a call that the server has not looked at can be made
+/// again on another connection: one message of any length, or messages of no more than 64 KiB.
 final class ClientCall {
-    typealias Batch = CheckedContinuation<[ByteBuffer], any Error>
-
     let eventLoop: any EventLoop
+    let inbox: MessageInbox
+    let gate = WriteGate()
+    /// Called when the server has refused the call without looking at it, and it may be made again.
+    var onRefused: (() -> Void)?
+    /// What came with the status; nil before the end.
+    private(set) var trailing: Metadata?
+
+    private let head: RequestHead
+    private let compression: Compression?
     private var exchange: ClientExchange?
-    private var deframer: MessageDeframer
-    private var messages: [ByteBuffer] = []
-    /// Bytes received that the server has not been given credit for again.
-    private var owed = 0
-    private var kept = 0
-    /// The end, once it is known; it is handed over after the messages before it.
+    private var sent = Sent()
+    private var requestEnded = false
+    private var response: ResponseHead?
     private var end: Status?
-    private var responseHead: ResponseHead?
-    private var reader: Batch?
+    private var attempts = 0
     private var timer: Scheduled<Void>?
+    private var headWaiters: [CheckedContinuation<Metadata, any Error>] = []
 
-    /// Bytes of messages that are kept before the server has to wait.
-    private static let window = 64 * 1024
+    /// How often a call is made, if it is refused.
+    private static let maxAttempts = 3
 
-    init(eventLoop: any EventLoop, limit: Int) {
-        self.eventLoop = eventLoop
-        deframer = MessageDeframer(limit: limit)
+    /// What may have to be sent again.
+    private struct Sent {
+        private(set) var messages: [ByteBuffer] = []
+        private(set) var size = 0
+        private(set) var isComplete = true
+
+        mutating func append(_ message: ByteBuffer) {
+            size += message.readableBytes
+            messages.append(message)
+        }
+
+        /// Keeps no more than is bearable; a call that lost something cannot be made again.
+        mutating func trim() {
+            guard messages.count > 1, size > 64 * 1024 else { return }
+            drop()
+        }
+
+        mutating func drop() {
+            messages = []
+            isComplete = false
+        }
     }
 
-    /// Sends the request; false when the connection takes none.
-    func start(_ head: RequestHead, _ message: ByteBuffer, timeout: Duration?, on client: HTTP2Client) -> Bool {
+    init(_ head: RequestHead, compression: Compression?, limit: Int, timeout: Duration?, eventLoop: any EventLoop) {
+        self.head = head
+        self.compression = compression
+        self.eventLoop = eventLoop
+        inbox = MessageInbox(limit: limit)
+        inbox.onCredit = { self.exchange?.consume($0) }
+        inbox.onFailure = { self.finish($0) }
+        guard let timeout else { return }
+        timer = eventLoop.assumeIsolated().scheduleTask(in: GRPCTimeout.amount(timeout)) {
+            self.finish(.deadlinePassed)
+        }
+    }
+
+    /// Makes the call on a connection; false when that takes none.
+    func begin(on client: HTTP2Client) -> Bool {
+        guard end == nil else { return true }
         exchange = client.send(head) { exchange in
             exchange.onHead = { self.received($0) }
             exchange.onData = { self.received($0) }
             exchange.onEnd = { self.receivedEnd($0) }
+            exchange.onWritable = { self.gate.open() }
             exchange.onClose = { self.closed($0) }
         }
         guard let exchange else { return false }
-        exchange.write(message)
-        exchange.finish()
-        if let timeout {
-            let nanoseconds = Int64(clamping: Int(timeout / .nanoseconds(1)))
-            timer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(nanoseconds)) {
-                self.finish(Status(.deadlineExceeded, "the deadline has passed"))
-            }
-        }
+        attempts += 1
+        for message in sent.messages { exchange.write(message) }
+        sent.trim()
+        if requestEnded { exchange.finish() }
+        if exchange.isWritable { gate.open() }
         return true
     }
 
-    /// Hands over every message there is, or waits for one; an empty batch is the successful end.
-    func next(_ reader: Batch) {
-        self.reader?.resume(returning: [])
-        self.reader = reader
-        handOver()
+    /// Ends the caller's side.
+    func endRequest() {
+        guard !requestEnded else { return }
+        requestEnded = true
+        exchange?.finish()
     }
 
     func cancel() {
         finish(Status(.cancelled, "the call was cancelled"))
     }
 
+    /// Waits for the initial metadata; fails with the status of a call that ends without.
+    func initialMetadata(_ waiter: CheckedContinuation<Metadata, any Error>) {
+        headWaiters.append(waiter)
+        resumeHeadWaiters()
+    }
+
+    private func resumeHeadWaiters() {
+        guard response != nil || end != nil else { return }
+        let waiters = headWaiters
+        headWaiters = []
+        for waiter in waiters {
+            if let response {
+                waiter.resume(returning: Metadata(response.headers))
+            } else {
+                waiter.resume(throwing: end ?? .ok)
+            }
+        }
+    }
+}
+
+// MARK: - Sending
+
+extension ClientCall: MessageSink {
+    var isWritable: Bool { refusal == nil && (exchange?.isWritable ?? (sent.size < 64 * 1024)) }
+
+    var refusal: Status? {
+        guard let end else { return requestEnded ? Status(.failedPrecondition, "the request has ended") : nil }
+        return end.code == .ok ? Status(.cancelled, "the server has ended the call") : end
+    }
+
+    func send(_ message: ByteBuffer, isCompressed: Bool) {
+        let framed = Framing.frame(message, compression: isCompressed ? compression : nil)
+        if response == nil, sent.isComplete { sent.append(framed) }
+        guard let exchange else { return }
+        exchange.write(framed)
+        sent.trim()
+    }
+}
+
+// MARK: - What the connection reports
+
+extension ClientCall {
     private func received(_ head: ResponseHead) {
-        responseHead = head
+        response = head
+        sent.drop()
+        guard isGRPC else { return }
         do throws(Status) {
-            if isGRPC { deframer.compression = try Compression.named(head.headers["grpc-encoding"]) }
+            inbox.expect(try Compression.named(head.headers["grpc-encoding"]))
         } catch {
             finish(Status(.internal, error.message))
         }
+        // A head that is trailers as well is followed by its end, which tells everything.
+        if head.headers["grpc-status"] == nil { resumeHeadWaiters() }
     }
 
     private func received(_ bytes: ByteBuffer) {
-        guard end == nil, isGRPC else {
-            exchange?.consume(bytes.readableBytes)
-            return
-        }
-        owed += bytes.readableBytes
-        deframer.append(bytes)
-        do throws(Status) {
-            while let message = try deframer.next() {
-                kept += message.bytes.readableBytes
-                messages.append(message.bytes)
-            }
-        } catch {
-            finish(error)
-        }
-        handOver()
-        if kept < Self.window { consume() }
+        if end == nil, isGRPC { inbox.receive(bytes) } else { exchange?.consume(bytes.readableBytes) }
     }
 
     private func receivedEnd(_ trailers: HTTPHeaders?) {
-        exchange = nil
-        let status = trailers.flatMap(Status.init(trailers:)) ?? responseHead.flatMap { Status(trailers: $0.headers) }
-        if let status, status.code == .ok, deframer.count > 0 {
-            finish(Status(.internal, "a message is truncated"))
-        } else if let status {
+        if requestEnded { exchange = nil }
+        let last = trailers ?? HTTPHeaders()
+        if let status = Status(trailers: last) ?? response.flatMap({ Status(trailers: $0.headers) }) {
             finish(status)
-        } else if let responseHead, !isGRPC {
-            finish(Status(httpStatus: responseHead.status))
+        } else if let response, !isGRPC {
+            finish(Status(httpStatus: response.status))
         } else {
             finish(Status(.unknown, "the response has no grpc-status"))
         }
     }
 
     private var isGRPC: Bool {
-        responseHead?.status == 200
-            && responseHead?.headers["content-type"]?.hasPrefix("application/grpc") ?? false
+        response?.status == 200 && response?.headers["content-type"]?.hasPrefix("application/grpc") ?? false
     }
 
     private func closed(_ reason: CloseReason) {
@@ -110,35 +174,33 @@ final class ClientCall {
         switch reason {
         case .completed: finish(Status(.unknown, "the response has no grpc-status"))
         case .disconnected: finish(Status(.unavailable, "the connection was lost"))
-        case .reset(let code): finish(Status(resetCode: code))
+        case .reset(let code): wasReset(code)
         }
     }
 
-    /// Notes the end; the first one counts.
-    private func finish(_ status: Status) {
+    /// REFUSED_STREAM says that the server did nothing (RFC 9113 section 8.7); a GOAWAY that leaves this stream out,
+    /// which arrives here as the same, too.
+    private func wasReset(_ code: UInt32) {
+        let isRefused = code == 0x7 && end == nil && sent.isComplete && attempts < Self.maxAttempts
+        if isRefused, let onRefused { onRefused() } else { finish(Status(resetCode: code)) }
+    }
+
+    /// Notes the end; the first one counts. It is told after the messages that came before it.
+    func finish(_ status: Status) {
         guard end == nil else { return }
         end = status
+        trailing = status.metadata
         timer?.cancel()
         timer = nil
+        sent.drop()
+        resumeHeadWaiters()
         // Nil when the stream has come to its end by itself.
         exchange?.reset()
-        handOver()
-    }
-
-    private func handOver() {
-        guard let reader, !messages.isEmpty || end != nil else { return }
-        self.reader = nil
-        if messages.isEmpty, let end, end.code != .ok { return reader.resume(throwing: end) }
-        let batch = messages
-        messages = []
-        kept = 0
-        consume()
-        reader.resume(returning: batch)
-    }
-
-    private func consume() {
-        exchange?.consume(owed)
-        owed = 0
+        exchange = nil
+        inbox.finish(status)
+        inbox.detach()
+        gate.open()
+        onRefused = nil
     }
 }
 

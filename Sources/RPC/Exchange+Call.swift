@@ -32,4 +32,29 @@ extension Exchange {
         for field in status.trailers(trailing) { head.headers.add(field.name, field.value) }
         finish(head)
     }
+
+    /// Sends all of a unary call's answer.
+    func finishCall(_ reply: Reply) {
+        let compression = reply.isCompressed ? acceptedCompression : nil
+        startCall(reply.initialMetadata, compression: compression)
+        writeMessage(reply.message, compression: compression)
+        finishCall(.ok, trailing: reply.trailingMetadata)
+    }
+
+    /// Holds the call to its deadline: `expire` is to end it then, unless it has ended. The timer is the call's to cancel
+    /// when the exchange is closed.
+    ///
+    /// An answer can be stuck behind a window that the caller keeps closed; then a reset follows a second later.
+    func schedule(_ deadline: NIODeadline?, _ expire: @escaping () -> Void) -> Scheduled<Void>? {
+        guard let deadline else { return nil }
+        let loop = eventLoop.assumeIsolated()
+        return loop.scheduleTask(deadline: deadline) {
+            expire()
+            loop.scheduleTask(in: .seconds(1)) { self.reset() }
+        }
+    }
+}
+
+extension Status {
+    static let deadlinePassed = Status(.deadlineExceeded, "the deadline has passed")
 }

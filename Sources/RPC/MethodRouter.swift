@@ -8,10 +8,11 @@ public import NIOCore
 /// handlers. Every handler begins on the event loop of the call.
 public struct MethodRouter: Sendable {
     private enum Method: Sendable {
-        case local(@Sendable (ByteBuffer, CallContext) throws -> ByteBuffer)
+        case local(LocalCall.Handler)
         case unary(UnaryCall.Handler)
         case serverStreaming(@Sendable (ByteBuffer, CallContext, ServerStream) -> Void)
         case streaming(@Sendable (CallContext, ServerStream) -> Void)
+        case asyncStreaming(StreamingCall.Handler)
     }
 
     private var methods: [String: Method] = [:]
@@ -64,6 +65,15 @@ public struct MethodRouter: Sendable {
         methods[path] = .streaming(handler)
     }
 
+    /// A method whose caller streams, with an asynchronous handler: the call ends when it returns or throws. Its task is
+    /// cancelled when the caller has gone or the deadline has passed.
+    public mutating func streaming(
+        _ path: String,
+        _ handler: @escaping @Sendable (CallContext, RequestMessages, ResponseWriter) async throws -> Void
+    ) {
+        methods[path] = .asyncStreaming(handler)
+    }
+
     /// The paths of all methods.
     public var paths: [String] { methods.keys.sorted() }
 
@@ -85,7 +95,7 @@ public struct MethodRouter: Sendable {
             return true
         }
         do throws(Status) {
-            serve(exchange, method, try CallContext(exchange.request, now: .now()))
+            serve(exchange, method, try CallOptions(exchange.request.headers, now: .now()))
         } catch {
             exchange.finishCall(error)
         }
@@ -101,51 +111,27 @@ public struct MethodRouter: Sendable {
         return rest == nil || rest == UInt8(ascii: "+") || rest == UInt8(ascii: ";")
     }
 
-    private func serve(_ exchange: Exchange, _ method: Method, _ context: CallContext) {
-        if let deadline = context.deadline, deadline <= .now() {
-            return exchange.finishCall(Status(.deadlineExceeded, "the deadline has passed"))
-        }
+    private func serve(_ exchange: Exchange, _ method: Method, _ options: CallOptions) {
+        if let deadline = options.deadline, deadline <= .now() { return exchange.finishCall(.deadlinePassed) }
+        let limit = maxMessageBytes
         switch method {
         case .local(let handler):
-            serveLocal(exchange, context, handler)
+            LocalCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
         case .unary(let handler):
-            UnaryCall(exchange, context, logger: logger, handler: handler).start(limit: maxMessageBytes)
+            UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
         case .serverStreaming(let handler):
-            let stream = ServerStream(exchange, context, limit: maxMessageBytes)
-            SingleMessageReader.read(exchange, deframer(for: context)) { result in
-                switch result {
-                case .success(let message):
-                    var context = context
-                    context.requestWasCompressed = message.wasCompressed
-                    handler(message.bytes, context, stream)
-                case .failure(let status): stream.finish(status)
-                }
+            let stream = ServerStream(exchange, options, limit: limit)
+            stream.readMessage(options, limit: limit) { message, request in
+                let context = CallContext(request, options, requestWasCompressed: message.wasCompressed)
+                handler(message.bytes, context, stream)
             }
         case .streaming(let handler):
-            let stream = ServerStream(exchange, context, limit: maxMessageBytes)
-            handler(context, stream)
+            let stream = ServerStream(exchange, options, limit: limit)
+            handler(CallContext(exchange.request, options), stream)
             stream.readMessages()
-        }
-    }
-
-    private func deframer(for context: CallContext) -> MessageDeframer {
-        MessageDeframer(limit: maxMessageBytes, compression: context.compression)
-    }
-
-    private func serveLocal(
-        _ exchange: Exchange,
-        _ context: CallContext,
-        _ handler: @escaping @Sendable (ByteBuffer, CallContext) throws -> ByteBuffer
-    ) {
-        SingleMessageReader.read(exchange, deframer(for: context)) { [logger] result in
-            do {
-                let reply = try handler(try result.get().bytes, context)
-                exchange.startCall()
-                exchange.writeMessage(reply)
-                exchange.finishCall(.ok)
-            } catch {
-                exchange.finishCall(Status(answering: error, path: context.path, logger: logger))
-            }
+        case .asyncStreaming(let handler):
+            let call = StreamingCall(exchange, options, limit: limit, logger: logger)
+            call.start(CallContext(exchange.request, options), handler)
         }
     }
 }

@@ -1,13 +1,12 @@
-import Glibc
 import HTTP
 public import Logging
 public import NIOCore
-import NIOPosix
 
 /// A gRPC client's channel to one server: one HTTP/2 connection that all calls share.
 ///
-/// It may be used from anywhere. The first call connects, and so does the next one after a connection was lost. A call
-/// that fails for want of a connection fails with UNAVAILABLE; none is repeated by itself.
+/// It may be used from anywhere. The first call connects, and so does the next one after a connection was lost; see
+/// ``ReconnectBackoff`` for how often. A call that fails for want of a connection fails with UNAVAILABLE. One that the
+/// server has refused without looking at it is made again, at most twice; no other is repeated.
 public final class RPCChannel: Sendable {
     private let eventLoop: any EventLoop
     private let connector: NIOLoopBoundBox<Connector>
@@ -27,10 +26,10 @@ public final class RPCChannel: Sendable {
         maxMessageBytes: Int = 4 * 1024 * 1024,
         compression: Compression? = nil
     ) {
-        self.compression = compression
         eventLoop = group.any()
         authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         self.maxMessageBytes = maxMessageBytes
+        self.compression = compression
         connector = .makeBoxSendingValue(
             Connector(host: host, port: port, eventLoop: eventLoop, logger: logger),
             eventLoop: eventLoop
@@ -46,34 +45,82 @@ public final class RPCChannel: Sendable {
         metadata: Metadata = Metadata(),
         timeout: Duration? = nil
     ) async throws -> ByteBuffer {
-        var responses = try await serverStreaming(path, request, metadata: metadata, timeout: timeout)
-            .makeAsyncIterator()
-        guard let message = try await responses.next() else {
-            throw Status(.internal, "the reply has no message")
-        }
-        guard try await responses.next() == nil else { throw Status(.internal, "the reply has a second message") }
-        return message
+        try await open(path, request, metadata: metadata, timeout: timeout).single()
     }
 
-    /// Makes a server-streaming call. Messages wait, at most 64 KiB of them and one, until they are asked for.
+    /// Makes a unary call, and returns the metadata of its answer as well.
     ///
-    /// - Throws: ``Status``, always; here only when there is no connection, later from the sequence.
+    /// - Throws: ``Status``, always.
+    public func unaryWithMetadata(
+        _ path: String,
+        _ request: ByteBuffer,
+        metadata: Metadata = Metadata(),
+        timeout: Duration? = nil
+    ) async throws -> Reply {
+        let call = try await open(path, request, metadata: metadata, timeout: timeout)
+        let message = try await call.single()
+        let initial = try await call.initialMetadata()
+        return Reply(
+            message,
+            initialMetadata: initial,
+            trailingMetadata: try await call.trailingMetadata() ?? Metadata()
+        )
+    }
+
+    /// Makes a server-streaming call. Messages wait, at most 64 KiB of them, until they are asked for.
+    ///
+    /// - Throws: ``Status``, always; what happens to the call is thrown from the sequence.
     public func serverStreaming(
         _ path: String,
         _ request: ByteBuffer,
         metadata: Metadata = Metadata(),
         timeout: Duration? = nil
     ) async throws -> RPCResponseStream {
-        let head = requestHead(path, metadata: metadata, timeout: timeout)
-        let call: EventLoopFuture<RPCResponseStream> = eventLoop.flatSubmit { [self] in
-            connector.value.open(
-                head,
-                Framing.frame(request, compression: compression),
-                limit: maxMessageBytes,
-                timeout: timeout
-            )
+        RPCResponseStream(try await open(path, request, metadata: metadata, timeout: timeout))
+    }
+
+    /// Makes a client-streaming call: `produce` writes the messages, and is cancelled when the server has answered
+    /// without waiting for all of them.
+    ///
+    /// - Throws: the ``Status`` of the call, or what `produce` throws, which cancels the call.
+    public func clientStreaming(
+        _ path: String,
+        metadata: Metadata = Metadata(),
+        timeout: Duration? = nil,
+        _ produce: @escaping @Sendable (RequestWriter) async throws -> Void
+    ) async throws -> ByteBuffer {
+        let call = try await open(path, nil, metadata: metadata, timeout: timeout)
+        return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
+            group.addTask { try await call.single() }
+            group.addTask {
+                let writer = RequestWriter(call)
+                do {
+                    try await produce(writer)
+                    try await writer.finish()
+                } catch {
+                    // What ended the call is told by the other task.
+                    guard try await call.hasEnded else { throw error }
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let message = try await group.next() {
+                if let message { return message }
+            }
+            throw Status(.internal, "the reply has no message")
         }
-        return try await call.get()
+    }
+
+    /// Makes a call in which both sides stream.
+    ///
+    /// - Throws: ``Status``, always; what happens to the call is thrown from its two sides.
+    public func bidirectional(
+        _ path: String,
+        metadata: Metadata = Metadata(),
+        timeout: Duration? = nil
+    ) async throws -> BidirectionalCall {
+        let call = try await open(path, nil, metadata: metadata, timeout: timeout)
+        return BidirectionalCall(requests: RequestWriter(call), responses: RPCResponseStream(call))
     }
 
     /// Ends the connection when the calls under way have ended. A later call connects again.
@@ -83,6 +130,31 @@ public final class RPCChannel: Sendable {
         await withCheckedContinuation { continuation in
             closed.whenComplete { _ in continuation.resume() }
         }
+    }
+
+    /// Begins a call, with its only message or with none yet.
+    private func open(
+        _ path: String,
+        _ request: ByteBuffer?,
+        metadata: Metadata,
+        timeout: Duration?
+    ) async throws -> ClientCallHandle {
+        let head = requestHead(path, metadata: metadata, timeout: timeout)
+        return try await eventLoop.submit { [self] in
+            let call = ClientCall(
+                head,
+                compression: compression,
+                limit: maxMessageBytes,
+                timeout: timeout,
+                eventLoop: eventLoop
+            )
+            if let request {
+                call.send(request, isCompressed: true)
+                call.endRequest()
+            }
+            connector.value.start(call)
+            return ClientCallHandle(call)
+        }.get()
     }
 
     private static let plainHeaders: HTTPHeaders = [
@@ -96,79 +168,5 @@ public final class RPCChannel: Sendable {
         if let timeout { headers.add("grpc-timeout", GRPCTimeout.format(timeout)) }
         metadata.append(to: &headers)
         return RequestHead(method: "POST", path: path, authority: authority, headers: headers)
-    }
-}
-
-/// The connection of a channel, and the calls that wait for it; loop-bound.
-private final class Connector {
-    private let host: String
-    private let port: Int
-    private let eventLoop: any EventLoop
-    private let logger: Logger
-    private var connection: NIOLoopBound<HTTP2Client>?
-    private var connecting: EventLoopFuture<NIOLoopBound<HTTP2Client>>?
-
-    init(host: String, port: Int, eventLoop: any EventLoop, logger: Logger) {
-        self.host = host
-        self.port = port
-        self.eventLoop = eventLoop
-        self.logger = logger
-    }
-
-    func open(
-        _ head: RequestHead,
-        _ message: ByteBuffer,
-        limit: Int,
-        timeout: Duration?
-    ) -> EventLoopFuture<RPCResponseStream> {
-        let eventLoop = self.eventLoop
-        return connected().flatMapThrowing { client in
-            let call = ClientCall(eventLoop: eventLoop, limit: limit)
-            guard call.start(head, message, timeout: timeout, on: client.value) else {
-                throw Status(.unavailable, "the connection is closing")
-            }
-            return RPCResponseStream(call)
-        }
-    }
-
-    /// The present connection, or a new one, which all calls made meanwhile wait for.
-    private func connected() -> EventLoopFuture<NIOLoopBound<HTTP2Client>> {
-        if let connection, connection.value.isAvailable { return eventLoop.makeSucceededFuture(connection) }
-        if let connecting { return connecting }
-        let (host, port) = (self.host, self.port)
-        let attempt = HTTP2Client.connect(host: host, port: port, on: eventLoop).flatMapErrorThrowing { error in
-            throw Status(.unavailable, "cannot connect to \(host):\(port): \(Self.reason(for: error))")
-        }
-        connecting = attempt
-        attempt.assumeIsolated().whenComplete { result in
-            self.connecting = nil
-            switch result {
-            case .success(let client):
-                self.connection = client
-            case .failure(let error):
-                self.logger.debug("connecting failed", metadata: ["error": "\(error)"])
-            }
-        }
-        return attempt
-    }
-
-    /// What the system said, without NIO's account of the addresses that it tried.
-    private static func reason(for error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            if let last = error.connectionErrors.last { return reason(for: last.error) }
-            return error.dnsAError == nil && error.dnsAAAAError == nil
-                ? "\(error)" : "the name of the host cannot be resolved"
-        case let error as IOError: return String(cString: strerror(error.errnoCode))
-        case ChannelError.connectTimeout: return "no answer"
-        case _: return "\(error)"
-        }
-    }
-
-    func close() -> EventLoopFuture<Void> {
-        guard let client = connection?.value else { return eventLoop.makeSucceededVoidFuture() }
-        connection = nil
-        client.drain()
-        return client.closeFuture
     }
 }

@@ -1,55 +1,41 @@
 public import NIOCore
 
-/// The messages of a server-streaming call, in order; read once.
+/// The messages that a server streams, in order; read once.
 ///
 /// It ends when the server ended the call with OK, and throws its ``Status`` otherwise. A reader that stops asking
-/// stops the server, by HTTP/2 flow control. Cancelling the reading task, or letting go of the stream and its iterator,
-/// cancels the call.
+/// stops the server, by HTTP/2 flow control. Cancelling the reading task, or letting go of the stream, its iterator and
+/// the call's ``RequestWriter``, cancels the call.
 public struct RPCResponseStream: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
 
-    private let handle: Handle
+    private let handle: ClientCallHandle
 
-    init(_ call: ClientCall) {
-        handle = Handle(call)
+    init(_ handle: ClientCallHandle) {
+        self.handle = handle
+    }
+
+    /// The metadata that precedes the messages, as soon as it has arrived.
+    ///
+    /// - Throws: the ``Status`` of a call that ended without any.
+    public func initialMetadata() async throws -> Metadata {
+        try await handle.initialMetadata()
+    }
+
+    /// The metadata that came with the status; empty before the call has ended.
+    public func trailingMetadata() async throws -> Metadata {
+        try await handle.trailingMetadata() ?? Metadata()
     }
 
     public func makeAsyncIterator() -> Iterator {
         Iterator(handle: handle)
     }
 
-    /// The call as seen from outside its event loop; its end is the end of everyone's interest in the call.
-    final class Handle: Sendable {
-        private let call: NIOLoopBound<ClientCall>
-        private let eventLoop: any EventLoop
-
-        init(_ call: ClientCall) {
-            eventLoop = call.eventLoop
-            self.call = NIOLoopBound(call, eventLoop: eventLoop)
-        }
-
-        deinit {
-            eventLoop.execute { [call] in call.value.cancel() }
-        }
-
-        /// Messages, at least one; none at the end.
-        func next() async throws -> [ByteBuffer] {
-            try await withTaskCancellationHandler {
-                try await withCheckedThrowingContinuation { continuation in
-                    eventLoop.execute { self.call.value.next(continuation) }
-                }
-            } onCancel: {
-                eventLoop.execute { self.call.value.cancel() }
-            }
-        }
-    }
-
     public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let handle: Handle
-        private var batch: ArraySlice<ByteBuffer> = []
+        fileprivate let handle: ClientCallHandle
+        private var batch: ArraySlice<InboundMessage> = []
         private var hasEnded = false
 
-        fileprivate init(handle: Handle) {
+        fileprivate init(handle: ClientCallHandle) {
             self.handle = handle
         }
 
@@ -57,7 +43,7 @@ public struct RPCResponseStream: AsyncSequence, Sendable {
             guard !hasEnded else { return nil }
             if batch.isEmpty { batch = try await handle.next()[...] }
             hasEnded = batch.isEmpty
-            return batch.popFirst()
+            return batch.popFirst()?.bytes
         }
     }
 }

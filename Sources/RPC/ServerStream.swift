@@ -9,34 +9,38 @@ public final class ServerStream {
     public let eventLoop: any EventLoop
     /// Called when the unsent bytes fell below 32 KiB, after ``isWritable`` was false.
     public var onWritable: (() -> Void)?
-    /// Called once, when the call is over for whatever reason; the caller's cancellation comes this way.
+    /// Called once, when the call is over for whatever reason; the caller's cancellation and the deadline come this way.
     public var onClose: (() -> Void)?
-    /// Called when the server begins to shut down; the stream should come to an end with ``finish(_:)``.
+    /// Called when the server begins to shut down; the stream should come to an end with ``finish(_:trailing:)``.
     public var onDrain: (() -> Void)?
     /// Called for each message of the caller, in a call declared with `streaming`. Messages that arrive before it is
     /// set, within the handler, are lost.
     public var onMessage: ((InboundMessage) -> Void)?
     /// Called when the caller has sent its last message.
     public var onEnd: (() -> Void)?
+    /// Whether messages of the caller are wanted. While it is false none is delivered, and the caller, who may send
+    /// 64 KiB ahead, has to wait.
+    public var isReading = true {
+        didSet { if isReading, !oldValue { deliver() } }
+    }
 
     private let exchange: Exchange
     private var timer: Scheduled<Void>?
-    private var deframer: MessageDeframer
+    private var inbound: InboundMessages
+    private var inboundEnded = false
+    private var isDelivering = false
     private var compression: Compression?
     private var isOpen = true
 
-    init(_ exchange: Exchange, _ context: CallContext, limit: Int) {
+    init(_ exchange: Exchange, _ options: CallOptions, limit: Int) {
         self.exchange = exchange
         eventLoop = exchange.eventLoop
-        deframer = MessageDeframer(limit: limit, compression: context.compression)
+        inbound = InboundMessages(limit: limit, compression: options.compression)
         // The exchange drops these, and with them the stream, when it has ended.
         exchange.onClose = { _ in self.closed() }
         exchange.onWritable = { self.onWritable?() }
         exchange.onDrain = { self.onDrain?() }
-        guard let deadline = context.deadline else { return }
-        timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.finish(Status(.deadlineExceeded, "the deadline has passed"))
-        }
+        timer = exchange.schedule(options.deadline) { self.abort(.deadlinePassed) }
     }
 
     /// Whether less than 64 KiB of this stream wait to be sent, and the call is open.
@@ -71,14 +75,24 @@ public final class ServerStream {
     public func finish(_ status: Status, trailing: Metadata = Metadata()) {
         guard isOpen else { return }
         isOpen = false
-        timer?.cancel()
         exchange.finishCall(status, trailing: trailing)
     }
 
+    /// Ends the call against the handler's will.
+    func abort(_ status: Status) {
+        finish(status)
+        tellClosed()
+    }
+
+    /// The exchange has ended.
     private func closed() {
         isOpen = false
         timer?.cancel()
         timer = nil
+        tellClosed()
+    }
+
+    private func tellClosed() {
         let onClose = self.onClose
         (self.onClose, onWritable, onDrain, onMessage, onEnd) = (nil, nil, nil, nil, nil)
         onClose?()
@@ -95,18 +109,54 @@ extension ServerStream {
 
     private func receive(_ bytes: ByteBuffer) {
         guard isOpen else { return }
-        exchange.consume(bytes.readableBytes)
-        deframer.append(bytes)
-        do throws(Status) {
-            while isOpen, let message = try deframer.next() { onMessage?(message) }
-        } catch {
-            finish(error)
-        }
+        inbound.append(bytes)
+        deliver()
     }
 
     private func receiveEnd(_ result: Result<Void, BodyError>) {
-        guard isOpen, case .success = result else { return }
-        guard deframer.count == 0 else { return finish(Status(.internal, "the message is truncated")) }
-        onEnd?()
+        guard case .success = result else { return }
+        inboundEnded = true
+        deliver()
+    }
+
+    /// Delivers what there is while it is wanted; what a callback does may lead back here.
+    private func deliver() {
+        guard !isDelivering else { return }
+        isDelivering = true
+        defer { isDelivering = false }
+        do throws(Status) {
+            while isOpen, isReading, let message = try inbound.next() { onMessage?(message) }
+        } catch {
+            return abort(error)
+        }
+        exchange.consume(inbound.credit(isWaiting: isReading))
+        guard inboundEnded, isOpen, isReading else { return }
+        inboundEnded = false
+        if inbound.isEmpty { onEnd?() } else { abort(Status(.internal, "the message is truncated")) }
+    }
+
+    /// Reads the one message of a server-streaming call, then calls `handler`.
+    func readMessage(
+        _ options: CallOptions,
+        limit: Int,
+        _ handler: @escaping (InboundMessage, RequestHead) -> Void
+    ) {
+        var request = SingleMessage(limit: limit, compression: options.compression)
+        exchange.readBody { bytes in
+            self.exchange.consume(bytes.readableBytes)
+            guard self.isOpen else { return }
+            do throws(Status) {
+                try request.append(bytes)
+            } catch {
+                self.finish(error)
+            }
+        } onEnd: { result in
+            guard case .success = result, self.isOpen else { return }
+            do throws(Status) {
+                handler(try request.end(), self.exchange.request)
+            } catch {
+                self.finish(error)
+            }
+        }
     }
 }

@@ -1,89 +1,6 @@
 import HTTP
 import Logging
-public import NIOCore
-
-/// What an asynchronous handler answers a unary call with.
-public struct Reply: Sendable {
-    public var message: ByteBuffer
-    public var initialMetadata: Metadata
-    public var trailingMetadata: Metadata
-    /// Whether the message is sent compressed, if the caller takes it so and it becomes shorter.
-    public var isCompressed: Bool
-
-    public init(
-        _ message: ByteBuffer,
-        isCompressed: Bool = false,
-        initialMetadata: Metadata = Metadata(),
-        trailingMetadata: Metadata = Metadata()
-    ) {
-        self.message = message
-        self.isCompressed = isCompressed
-        self.initialMetadata = initialMetadata
-        self.trailingMetadata = trailingMetadata
-    }
-}
-
-/// Receives the one message of a call and hands it on when the caller has ended its side.
-///
-/// Loop-bound; held by the exchange it reads from. The shared first half of unary and server-streaming calls.
-final class SingleMessageReader {
-    private let exchange: Exchange
-    private var deframer: MessageDeframer
-    private var message: InboundMessage?
-    private var completion: ((Result<InboundMessage, Status>) -> Void)?
-
-    private init(
-        _ exchange: Exchange,
-        _ deframer: MessageDeframer,
-        _ completion: @escaping (Result<InboundMessage, Status>) -> Void
-    ) {
-        self.exchange = exchange
-        self.completion = completion
-        self.deframer = deframer
-    }
-
-    /// Calls `completion` once, with the message or with what is wrong with the request; not at all if it breaks off.
-    static func read(
-        _ exchange: Exchange,
-        _ deframer: MessageDeframer,
-        _ completion: @escaping (Result<InboundMessage, Status>) -> Void
-    ) {
-        let reader = SingleMessageReader(exchange, deframer, completion)
-        exchange.readBody(onData: reader.receive, onEnd: reader.end)
-    }
-
-    private func receive(_ bytes: ByteBuffer) {
-        guard completion != nil else { return }
-        exchange.consume(bytes.readableBytes)
-        deframer.append(bytes)
-        do throws(Status) {
-            while let next = try deframer.next() {
-                guard message == nil else { throw Status(.internal, "more than one message for a call that takes one") }
-                message = next
-            }
-        } catch {
-            complete(.failure(error))
-        }
-    }
-
-    private func end(_ result: Result<Void, BodyError>) {
-        guard case .success = result else {
-            completion = nil
-            return
-        }
-        if deframer.count > 0 {
-            complete(.failure(Status(.internal, "the message is truncated")))
-        } else if let message {
-            complete(.success(message))
-        } else {
-            complete(.failure(Status(.internal, "a message is missing")))
-        }
-    }
-
-    private func complete(_ result: Result<InboundMessage, Status>) {
-        completion.take()?(result)
-    }
-}
+import NIOCore
 
 /// One unary call on the server, from the request's message to the reply; loop-bound, held by its exchange.
 ///
@@ -93,39 +10,50 @@ final class UnaryCall {
     typealias Handler = @Sendable (ByteBuffer, CallContext) async throws -> Reply
 
     private let exchange: Exchange
-    private var context: CallContext
+    private let options: CallOptions
     private let handler: Handler
     private let logger: Logger
+    private var request: SingleMessage
     private var task: Task<Void, Never>?
     private var timer: Scheduled<Void>?
     private var isDone = false
 
-    init(_ exchange: Exchange, _ context: CallContext, logger: Logger, handler: @escaping Handler) {
+    init(_ exchange: Exchange, _ options: CallOptions, limit: Int, logger: Logger, handler: @escaping Handler) {
         self.exchange = exchange
-        self.context = context
+        self.options = options
         self.logger = logger
         self.handler = handler
+        request = SingleMessage(limit: limit, compression: options.compression)
     }
 
-    func start(limit: Int) {
-        exchange.onClose = { _ in self.stop() }
-        if let deadline = context.deadline {
-            timer = exchange.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-                self.finish(.failure(Status(.deadlineExceeded, "the deadline has passed")))
-            }
+    func start() {
+        exchange.onClose = { _ in self.closed() }
+        timer = exchange.schedule(options.deadline) { self.finish(.failure(Status.deadlinePassed)) }
+        exchange.readBody(onData: { self.receive($0) }, onEnd: { self.receiveEnd($0) })
+    }
+
+    private func receive(_ bytes: ByteBuffer) {
+        exchange.consume(bytes.readableBytes)
+        guard !isDone else { return }
+        do throws(Status) {
+            try request.append(bytes)
+        } catch {
+            finish(.failure(error))
         }
-        SingleMessageReader.read(exchange, MessageDeframer(limit: limit, compression: context.compression)) { result in
-            switch result {
-            case .success(let message): self.run(message)
-            case .failure(let status): self.finish(.failure(status))
-            }
+    }
+
+    private func receiveEnd(_ result: Result<Void, BodyError>) {
+        guard case .success = result, !isDone else { return }
+        do throws(Status) {
+            run(try request.end())
+        } catch {
+            finish(.failure(error))
         }
     }
 
     private func run(_ message: InboundMessage) {
-        guard !isDone else { return }
-        context.requestWasCompressed = message.wasCompressed
-        let (handler, context, eventLoop) = (self.handler, self.context, exchange.eventLoop)
+        let context = CallContext(exchange.request, options, requestWasCompressed: message.wasCompressed)
+        let (handler, eventLoop) = (self.handler, exchange.eventLoop)
         let call = NIOLoopBound(self, eventLoop: eventLoop)
         task = Task.immediate {
             let result: Result<Reply, any Error>
@@ -148,13 +76,16 @@ final class UnaryCall {
         stop()
         switch result {
         case .success(let reply):
-            let compression = reply.isCompressed ? exchange.acceptedCompression : nil
-            exchange.startCall(reply.initialMetadata, compression: compression)
-            exchange.writeMessage(reply.message, compression: compression)
-            exchange.finishCall(.ok, trailing: reply.trailingMetadata)
+            exchange.finishCall(reply)
         case .failure(let error):
-            exchange.finishCall(Status(answering: error, path: context.path, logger: logger))
+            exchange.finishCall(Status(answering: error, path: exchange.request.path, logger: logger))
         }
+    }
+
+    private func closed() {
+        stop()
+        timer?.cancel()
+        timer = nil
     }
 
     /// Nothing more is to be answered.
@@ -162,8 +93,6 @@ final class UnaryCall {
         isDone = true
         task?.cancel()
         task = nil
-        timer?.cancel()
-        timer = nil
     }
 }
 

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import RPC
+import Synchronization
 
 let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
@@ -48,6 +49,13 @@ func testChannel(port: Int, compression: Compression? = nil) -> RPCChannel {
     return RPCChannel(host: "127.0.0.1", port: port, group: group, logger: quiet, compression: compression)
 }
 
+/// Counts from any thread.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func increment() { count.withLock { $0 += 1 } }
+}
+
 /// What came of one HTTP/2 request that is put together by hand.
 struct RawResponse: Sendable {
     var status = 0
@@ -60,14 +68,16 @@ struct RawResponse: Sendable {
     var code: String? { trailers["grpc-status"] ?? headers["grpc-status"] }
 }
 
-/// Sends one request on a connection of its own; with `endsStream` false, the request is left open.
+/// Sends one request on a connection of its own; with `endsStream` false, the request is left open, with `reads` false
+/// the response gets no more than the 64 KiB of its first window.
 func rawCall(
     port: Int,
     _ path: String,
     method: String = "POST",
     headers: HTTPHeaders = ["content-type": "application/grpc", "te": "trailers"],
     body: [UInt8],
-    endsStream: Bool = true
+    endsStream: Bool = true,
+    reads: Bool = true
 ) async throws -> RawResponse {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let client = try await HTTP2Client.connect(host: "127.0.0.1", port: port, on: loop).get()
@@ -79,7 +89,7 @@ func rawCall(
             exchange.onHead = { (response.status, response.headers) = ($0.status, $0.headers) }
             exchange.onData = { [unowned exchange] bytes in
                 response.body.writeImmutableBuffer(bytes)
-                exchange.consume(bytes.readableBytes)
+                if reads { exchange.consume(bytes.readableBytes) }
             }
             exchange.onEnd = { response.trailers = $0 ?? HTTPHeaders() }
             exchange.onClose = { reason in

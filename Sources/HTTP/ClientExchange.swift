@@ -11,7 +11,7 @@ public final class ClientExchange {
     public var onData: ((ByteBuffer) -> Void)?
     /// The end of the response, with its trailers.
     public var onEnd: ((HTTPHeaders?) -> Void)?
-    /// Called when the unsent bytes fell below 32 KiB, after ``isWritable`` was false.
+    /// Called when half of the unsent bytes are sent, after ``isWritable`` was false.
     public var onWritable: (() -> Void)?
     /// Called exactly once. A stream reset with REFUSED_STREAM was not acted upon and may be sent again.
     public var onClose: ((CloseReason) -> Void)?
@@ -23,7 +23,7 @@ public final class ClientExchange {
         self.eventLoop = eventLoop
     }
 
-    /// Whether less than 64 KiB wait to be sent, and the exchange is open.
+    /// Whether the exchange is open and less than 64 KiB wait to be sent; see ``Exchange/isWritable``.
     public var isWritable: Bool { stream?.isWritable ?? false }
 
     public func write(_ bytes: ByteBuffer) {
@@ -47,12 +47,9 @@ public final class ClientExchange {
     }
 }
 
-extension ClientExchange: HTTP2StreamSink {
-    /// How long to wait for a server is its caller's business.
-    var awaitsPeer: Bool { false }
-
-    func received(_ block: HeaderBlock) {
-        onHead?(ResponseHead(status: block.status, headers: block.headers))
+extension ClientExchange {
+    func received(_ head: ResponseHead) {
+        onHead?(head)
     }
 
     func received(_ bytes: ByteBuffer) {
@@ -66,8 +63,6 @@ extension ClientExchange: HTTP2StreamSink {
     func becameWritable() {
         onWritable?()
     }
-
-    func drain() {}
 
     func closed(_ reason: CloseReason) {
         stream = nil

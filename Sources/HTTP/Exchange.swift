@@ -10,7 +10,7 @@ public final class Exchange {
     public let eventLoop: any EventLoop
     public let request: RequestHead
 
-    /// Called when the unsent bytes fell below 32 KiB, after ``isWritable`` was false.
+    /// Called when half of the unsent bytes are sent, after ``isWritable`` was false.
     public var onWritable: (() -> Void)?
     /// Called exactly once, when the exchange has ended in both directions or was cut off.
     public var onClose: ((CloseReason) -> Void)?
@@ -18,13 +18,19 @@ public final class Exchange {
     public var onDrain: (() -> Void)?
 
     /// Nil once closed, which is what makes every later call a no-op.
-    private var transport: (any ExchangeTransport)?
-    private var body = InboundBody()
-    private var response = ResponseState.pending
+    @exclusivity(unchecked) private var transport: ExchangeTransport?
+    @exclusivity(unchecked) private var body: InboundBody
+    @exclusivity(unchecked) private var response = ResponseState.pending
 
     private enum ResponseState { case pending, streaming, bodiless, finished }
 
-    init(request: RequestHead, transport: any ExchangeTransport, eventLoop: any EventLoop) {
+    init(
+        request: RequestHead,
+        transport: ExchangeTransport,
+        eventLoop: any EventLoop,
+        body: InboundBody = InboundBody()
+    ) {
+        self.body = body
         self.request = request
         self.transport = transport
         self.eventLoop = eventLoop
@@ -66,7 +72,8 @@ public final class Exchange {
 
     // MARK: The response
 
-    /// Whether less than 64 KiB of this response wait to be sent, and the exchange is open. Stop writing while false.
+    /// Whether the exchange is open and less than 64 KiB of this response wait to be sent, or less than 16 KiB where
+    /// much waits on the same connection. Stop writing while false.
     public var isWritable: Bool { transport?.isWritable ?? false }
 
     /// Whether the exchange has ended; no call has any effect any more.
@@ -80,12 +87,11 @@ public final class Exchange {
     public func respond(_ head: ResponseHead, body: ByteBuffer = ByteBuffer()) {
         guard let transport, response == .pending else { return }
         response = .finished
-        var head = head
-        head.declareLength(body.readableBytes)
+        let length = head.lengthToDeclare(body.readableBytes)
         guard head.mayHaveBody(method: request.method), body.readableBytes > 0 else {
-            return transport.send(head, endsStream: true)
+            return transport.send(head, contentLength: length, endsStream: true)
         }
-        transport.send(head, endsStream: false)
+        transport.send(head, contentLength: length, endsStream: false)
         transport.send(body)
         transport.sendEnd(trailers: nil)
     }
@@ -95,7 +101,7 @@ public final class Exchange {
         guard let transport, response == .pending else { return }
         let hasBody = head.mayHaveBody(method: request.method)
         response = hasBody ? .streaming : .bodiless
-        transport.send(head, endsStream: !hasBody)
+        transport.send(head, contentLength: nil, endsStream: !hasBody)
     }
 
     /// Appends to a begun response. The bytes are shared, not copied, until they are framed.
@@ -116,7 +122,7 @@ public final class Exchange {
     public func finish(_ head: ResponseHead) {
         guard let transport, response == .pending else { return }
         response = .finished
-        transport.send(head, endsStream: true)
+        transport.send(head, contentLength: nil, endsStream: true)
     }
 
     /// Breaks the exchange off: RST_STREAM in HTTP/2, the end of the connection in HTTP/1.
@@ -127,7 +133,7 @@ public final class Exchange {
 
 // MARK: - What the connection reports
 
-extension Exchange: HTTP2StreamSink {
+extension Exchange {
     var awaitsPeer: Bool { response == .pending }
 
     func received(_ bytes: ByteBuffer) {
@@ -136,11 +142,6 @@ extension Exchange: HTTP2StreamSink {
 
     func receivedEnd(_ result: Result<Void, BodyError>) {
         perform(body.end(result))
-    }
-
-    /// Trailers of a request carry nothing that any handler here asks for.
-    func receivedEnd(trailers: HTTPHeaders?) {
-        receivedEnd(.success(()))
     }
 
     func becameWritable() {

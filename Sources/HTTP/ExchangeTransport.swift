@@ -1,17 +1,63 @@
 import NIOCore
 
-/// What an ``Exchange`` asks of the connection beneath it: an HTTP/2 stream or an HTTP/1 connection. Loop-bound.
-protocol ExchangeTransport: AnyObject {
-    /// Whether fewer than the high mark of bytes wait to be sent.
-    var isWritable: Bool { get }
+/// The connection beneath an ``Exchange``, as far as the exchange uses it. Loop-bound.
+///
+/// An enumeration rather than a protocol: there are two, and a call through it is a direct one.
+enum ExchangeTransport {
+    case http1(HTTP1Connection)
+    case http2(HTTP2Stream)
+
+    /// Whether fewer bytes wait to be sent than may wait.
+    var isWritable: Bool {
+        switch self {
+        case .http1(let connection): connection.isWritable
+        case .http2(let stream): stream.isWritable
+        }
+    }
+
     /// The body is wanted now; in HTTP/1 this sends the `100 Continue` that was expected.
-    func bodyWanted()
+    func bodyWanted() {
+        switch self {
+        case .http1(let connection): connection.bodyWanted()
+        case .http2: break
+        }
+    }
+
     /// The reader is done with so many bytes of the body, and the peer may send as many more.
-    func bodyConsumed(_ count: Int)
+    func bodyConsumed(_ count: Int) {
+        switch self {
+        case .http1(let connection): connection.bodyConsumed(count)
+        case .http2(let stream): stream.bodyConsumed(count)
+        }
+    }
+
     /// Sends a head, and with `endsStream` nothing after it.
-    func send(_ head: ResponseHead, endsStream: Bool)
-    func send(_ bytes: ByteBuffer)
-    func sendEnd(trailers: HTTPHeaders?)
+    func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
+        switch self {
+        case .http1(let connection): connection.send(head, contentLength: contentLength, endsStream: endsStream)
+        case .http2(let stream): stream.send(head, contentLength: contentLength, endsStream: endsStream)
+        }
+    }
+
+    func send(_ bytes: ByteBuffer) {
+        switch self {
+        case .http1(let connection): connection.send(bytes)
+        case .http2(let stream): stream.send(bytes)
+        }
+    }
+
+    func sendEnd(trailers: HTTPHeaders?) {
+        switch self {
+        case .http1(let connection): connection.sendEnd(trailers: trailers)
+        case .http2(let stream): stream.sendEnd(trailers: trailers)
+        }
+    }
+
     /// Ends the exchange at once in both directions.
-    func abort()
+    func abort() {
+        switch self {
+        case .http1(let connection): connection.abort()
+        case .http2(let stream): stream.abort()
+        }
+    }
 }

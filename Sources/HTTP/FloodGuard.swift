@@ -11,11 +11,11 @@ struct FloodGuard {
     }
 
     private let burst: Int
-    private var tokens: [Int]
+    private var tokens: InlineArray<6, Int>
 
     init(burst: Int) {
         self.burst = burst
-        tokens = Array(repeating: burst, count: Frame.allCases.count)
+        tokens = InlineArray(repeating: burst)
     }
 
     /// Counts a frame; false when there were too many.

@@ -147,13 +147,16 @@ extension HTTP1Connection {
     private func begin(_ head: HTTPRequestHead) {
         guard let context else { return }
         do throws(HTTP1Rejection) {
-            var request = try RequestHead(head, limits: limits)
-            request.remoteAddress = context.channel.remoteAddress
+            let request = try RequestHead(
+                head,
+                limits: limits,
+                remoteAddress: context.channel.remoteAddress
+            )
             turn = HTTP1Turn(
                 request,
                 isKeepAlive: head.isKeepAlive && !isDraining && !head.headers.contains(name: "upgrade")
             )
-            let exchange = Exchange(request: request, transport: self, eventLoop: context.eventLoop)
+            let exchange = Exchange(request: request, transport: .http1(self), eventLoop: context.eventLoop)
             self.exchange = exchange
             unconsumed = 0
             handler(exchange)
@@ -205,7 +208,7 @@ extension HTTP1Connection {
 
     /// Reads no more while a reader is behind, or while much waits for its turn.
     private func updatePause() {
-        let limit = isPaused ? HTTPLimits.lowWaterMark : HTTPLimits.highWaterMark
+        let limit = isPaused ? HTTPLimits.readAhead / 2 : HTTPLimits.readAhead
         let shouldPause = phase == .open && (unconsumed >= limit || waiting.count > (isPaused ? 0 : 64))
         guard shouldPause != isPaused, let context, phase != .closed else { return }
         isPaused = shouldPause
@@ -219,7 +222,7 @@ extension HTTP1Connection {
 
 // MARK: - Sending
 
-extension HTTP1Connection: ExchangeTransport {
+extension HTTP1Connection {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func bodyWanted() {
@@ -232,10 +235,10 @@ extension HTTP1Connection: ExchangeTransport {
         updatePause()
     }
 
-    func send(_ head: ResponseHead, endsStream: Bool) {
-        guard let exchange else { return }
-        let head = turn.begin(head, request: exchange.request, endsStream: endsStream)
-        write(HTTP1Encoder.head(head, version: exchange.request.version, connection: turn.connectionField))
+    func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
+        guard let request = exchange?.request else { return }
+        let head = turn.begin(head, contentLength: contentLength, request: request, endsStream: endsStream)
+        write(HTTP1Encoder.head(head, version: request.version, connection: turn.connectionField))
         if endsStream { responseEnded() }
     }
 

@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 
 /// Why an HTTP/1 request is answered by the connection itself, which then closes: after bytes that two readers might
@@ -36,9 +37,10 @@ struct HTTP1Rejection: Error, Equatable {
 
 extension RequestHead {
     /// Checks what the parser leaves open (RFC 9112 sections 3.2, 6.1 and 6.3) and takes the request over.
-    init(
+    convenience init(
         _ head: HTTPRequestHead,
-        limits: HTTPLimits
+        limits: HTTPLimits,
+        remoteAddress: SocketAddress?
     ) throws(HTTP1Rejection) {
         guard head.version == .http1_1 || head.version == .http1_0 else { throw HTTP1Rejection(.invalidVersion) }
         guard head.uri.utf8.count <= limits.maxRequestLineBytes else { throw .targetTooLong }
@@ -56,7 +58,8 @@ extension RequestHead {
             path: path,
             authority: authority ?? host,
             headers: HTTPHeaders(head.headers.map { ($0.name, $0.value) }),
-            version: head.version == .http1_0 ? .http1_0 : .http1_1
+            version: head.version == .http1_0 ? .http1_0 : .http1_1,
+            remoteAddress: remoteAddress
         )
     }
 

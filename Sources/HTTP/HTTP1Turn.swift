@@ -41,13 +41,21 @@ struct HTTP1Turn {
     }
 
     /// Settles the framing of the response, and whether the connection can go on after it.
-    mutating func begin(_ head: ResponseHead, request: RequestHead, endsStream: Bool) -> ResponseHead {
+    mutating func begin(
+        _ head: ResponseHead,
+        contentLength: Int? = nil,
+        request: RequestHead,
+        endsStream: Bool
+    ) -> ResponseHead {
         var head = head
+        if let contentLength { head.headers.add("content-length", String(contentLength)) }
         head.headers.remove("connection")
         head.headers.remove("transfer-encoding")
         if !canSkipBody(of: request) { isKeepAlive = false }
         if endsStream {
-            if request.method != "HEAD" { head.declareLength(0) }
+            if request.method != "HEAD", let none = head.lengthToDeclare(0) {
+                head.headers.add("content-length", String(none))
+            }
         } else if head.headers["content-length"] == nil {
             if version == .http1_1 {
                 framing = .chunked
@@ -63,6 +71,6 @@ struct HTTP1Turn {
     private func canSkipBody(of request: RequestHead) -> Bool {
         if requestEnded { return true }
         if expectsContinue || request.headers["transfer-encoding"] != nil { return false }
-        return request.contentLength ?? 0 <= HTTPLimits.highWaterMark
+        return request.contentLength ?? 0 <= HTTPLimits.readAhead
     }
 }

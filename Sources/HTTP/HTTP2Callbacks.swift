@@ -50,7 +50,8 @@ enum HTTP2Callbacks {
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
-            HTTP2Callbacks.call(user) { $0.receivedFrame(HTTP2Callbacks.header(frame)) }
+            let (header, category) = (HTTP2Callbacks.header(frame), frame.pointee.headers.cat)
+            HTTP2Callbacks.call(user) { $0.receivedFrame(header, category) }
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, bytes, count, user in

@@ -29,11 +29,7 @@ public final class HTTP2Client {
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
             .connect(host: host, port: port)
             .flatMapThrowing { channel in
-                let connection = HTTP2Connection(side: .client, limits: .client, scratch: SendScratch()) {
-                    block,
-                    stream in
-                    (stream.sink as? ClientExchange)?.received(block)
-                }
+                let connection = HTTP2Connection(role: .client, limits: .client, scratch: SendScratch())
                 try channel.pipeline.syncOperations.addHandler(connection)
                 return NIOLoopBound(HTTP2Client(connection: connection, channel: channel), eventLoop: eventLoop)
             }
@@ -52,13 +48,9 @@ public final class HTTP2Client {
         configure: (ClientExchange) -> Void
     ) -> ClientExchange? {
         let stream = HTTP2Stream(id: 0, connection: connection)
-        let pseudo = [
-            (name: ":method", value: head.method), (name: ":scheme", value: head.scheme),
-            (name: ":path", value: head.path), (name: ":authority", value: head.authority),
-        ]
-        guard connection.open(stream, pseudo: pseudo, headers: head.headers, endsStream: endsStream) else { return nil }
+        guard connection.open(stream, head, endsStream: endsStream) else { return nil }
         let exchange = ClientExchange(stream: stream, eventLoop: eventLoop)
-        stream.sink = exchange
+        stream.sink = .client(exchange)
         configure(exchange)
         return exchange
     }

@@ -5,41 +5,54 @@ import NIOCore
 ///
 /// Loop-bound. Bytes go in by `mem_recv`, whose callbacks only record; then what was recorded is delivered; then
 /// everything that became ready in this tick of the loop leaves by one `mem_send` drain into a buffer that the loop's
-/// connections share. nghttp2 is never entered from its own callbacks, with the one exception in `HTTP2Stream.fill`.
+/// connections share. nghttp2 is never entered from its own callbacks, with the one exception in `HTTP2Stream`.
+///
+/// The state that every frame touches is exempt from the dynamic checks of exclusivity, which cost a tenth of a call:
+/// it is private to its connection's loop, and each access ends before code of another type can run. The same holds in
+/// ``HTTP2Stream`` and ``Exchange``.
 final class HTTP2Connection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    enum Side { case server, client }
+    enum Role {
+        /// Every request is handed to the handler.
+        case server(@Sendable (Exchange) -> Void)
+        case client
+    }
 
-    /// Takes the head of a new request (server) or of a response (client).
-    let receivedHead: (HeaderBlock, HTTP2Stream) -> Void
     /// Called once, when the connection takes no new streams any more: GOAWAY, an error, or the end of the channel.
     var onUnavailable: (() -> Void)?
     /// Called once, when the channel has ended.
     var onClose: (() -> Void)?
 
     /// Nil before the handler is added and after the connection has ended.
-    private(set) var session: OpaquePointer?
+    @exclusivity(unchecked) private(set) var session: OpaquePointer?
     /// Streams for which something is recorded and not yet delivered.
-    var touched: [HTTP2Stream] = []
+    @exclusivity(unchecked) var touched: [HTTP2Stream] = []
+    /// The streams that are being delivered; a second array, so that neither is made anew for each read.
+    @exclusivity(unchecked) private var delivering: [HTTP2Stream] = []
+    /// Bytes that wait to be sent on all streams.
+    @exclusivity(unchecked) var unsent = 0
 
-    private let side: Side
+    private let role: Role
     private let limits: HTTPLimits
     private let scratch: SendScratch
-    private var context: ChannelHandlerContext?
-    private var streams = HTTP2StreamList()
-    private var strings = StringCache()
-    private var flood: FloodGuard
-    private var floodExceeded = false
+    @exclusivity(unchecked) private var context: ChannelHandlerContext?
+    private var remoteAddress: SocketAddress?
+    private var allocator = ByteBufferAllocator()
+    @exclusivity(unchecked) private var streams = HTTP2StreamList()
+    @exclusivity(unchecked) private var heads = RequestHeadCache()
+    @exclusivity(unchecked) private var flood: FloodGuard
+    @exclusivity(unchecked) private var floodExceeded = false
 
     /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
-    private var current: HTTP2Stream?
-    private var blocksBegun = 0
-    private var blockIsOpen = false
+    @exclusivity(unchecked) private var current: HTTP2Stream?
+    @exclusivity(unchecked) private var block = HeaderBlock()
+    @exclusivity(unchecked) private var blocksBegun = 0
+    @exclusivity(unchecked) private var blockIsOpen = false
     /// The open block that the last sweep saw, and since when.
     private var slowBlock: (number: Int, since: NIODeadline)?
-    private var unconsumed = 0
+    @exclusivity(unchecked) private var unconsumed = 0
     /// Streams above the limit, to be reset after the read.
     private var refused: [Int32] = []
     private var advertisesStreamLimit: Bool
@@ -48,10 +61,10 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// peer is to get REFUSED_STREAM instead, so nghttp2 is given a higher limit than the peer; see `advertiseLimit`.
     private static let streamAllowance = 10_000
 
-    private var isReading = false
+    @exclusivity(unchecked) private var isReading = false
     /// Set while the connection sends or delivers, both of which can lead back here.
-    private var isBusy = false
-    private var isFlushScheduled = false
+    @exclusivity(unchecked) private var isBusy = false
+    @exclusivity(unchecked) private var isFlushScheduled = false
 
     private var openedAt: NIODeadline?
     private var idleSince: NIODeadline?
@@ -63,31 +76,33 @@ final class HTTP2Connection: ChannelInboundHandler {
     private enum Shutdown { case none, noticed, final }
 
     init(
-        side: Side,
+        role: Role,
         limits: HTTPLimits,
-        scratch: SendScratch,
-        receivedHead: @escaping (HeaderBlock, HTTP2Stream) -> Void
+        scratch: SendScratch
     ) {
-        self.side = side
+        self.role = role
         self.limits = limits
         self.scratch = scratch
-        self.receivedHead = receivedHead
         flood = FloodGuard(burst: limits.floodBurst)
-        advertisesStreamLimit = side == .server
+        advertisesStreamLimit = if case .server = role { true } else { false }
     }
 
-    var channel: (any Channel)? { context?.channel }
-    var streamCount: Int { streams.count }
     /// Whether a new stream can be opened, on a client.
     var isAvailable: Bool { session != nil && !isUnavailable }
+    /// Unsent bytes that one stream may have before it counts as full.
+    var streamWriteAhead: Int {
+        unsent < HTTPLimits.connectionWriteAhead ? HTTPLimits.streamWriteAhead : HTTPLimits.crowdedStreamWriteAhead
+    }
 
     // MARK: Lifecycle
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        remoteAddress = context.channel.remoteAddress
+        allocator = context.channel.allocator
         let user = Unmanaged.passUnretained(self).toOpaque()
         let result =
-            switch side {
+            switch role {
             case .server: nghttp2_session_server_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
             case .client: nghttp2_session_client_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
             }
@@ -117,7 +132,7 @@ final class HTTP2Connection: ChannelInboundHandler {
                 value: UInt32(clamping: limits.maxHeaderListBytes)
             ),
         ]
-        switch side {
+        switch role {
         case .server:
             settings.append(
                 nghttp2_settings_entry(
@@ -197,6 +212,7 @@ extension HTTP2Connection {
         guard let session else { return 0 }
         blocksBegun += 1
         blockIsOpen = true
+        block.reset()
         if category == NGHTTP2_HCAT_REQUEST {
             guard streams.count < limits.maxConcurrentStreams else {
                 current = nil
@@ -209,29 +225,29 @@ extension HTTP2Connection {
             current = stream
         } else {
             current = stream(header.stream_id)
-            current?.beginHeaders()
         }
         return 0
     }
 
     func receivedField(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> CInt {
-        guard let current else { return 0 }
-        let accepted = current.addField(name: name, value: value, limits: limits, strings: &strings)
+        guard current != nil else { return 0 }
+        let (maxBytes, maxCount) = (limits.maxHeaderListBytes, limits.maxHeaderCount)
+        let accepted = block.append(name: name, value: value, maxBytes: maxBytes, maxCount: maxCount)
         // Resets the stream, and goes on decoding the block for the sake of the shared compression state.
         return accepted ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
 
-    func receivedFrame(_ header: nghttp2_frame_hd) {
+    func receivedFrame(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) {
         let marked = header.flags & HTTP2Frame.endStreamOrAck != 0
         switch header.type {
         case HTTP2Frame.headers:
             blockIsOpen = false
             guard let stream = current else { return }
             current = nil
-            if !stream.arriving.isInformational { stream.endHeaders(isHead: stream.arriving.isHead) }
-            if marked { stream.endRemote() }
+            record(category, on: stream)
+            if marked { stream.recordEnd() }
         case HTTP2Frame.data where marked:
-            stream(header.stream_id)?.endRemote()
+            stream(header.stream_id)?.recordEnd()
         case HTTP2Frame.data where header.length == 0:
             count(.emptyData)
         case HTTP2Frame.settings where !marked:
@@ -250,6 +266,19 @@ extension HTTP2Connection {
         }
     }
 
+    /// A header list is complete: the head of a request, or of a response (after any informational ones), or trailers.
+    private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream) {
+        guard category != NGHTTP2_HCAT_REQUEST else {
+            return stream.recordHead(.request(heads.head(block, remoteAddress: remoteAddress)))
+        }
+        let list = block.decoded()
+        switch list.status {
+        case 0: stream.recordTrailers(list.headers)
+        case 100..<200: break
+        case _: stream.recordHead(.response(ResponseHead(status: list.status, headers: list.headers)))
+        }
+    }
+
     /// PRIORITY, which nghttp2 passes over without reporting it as received.
     func receivedPriority() {
         count(.priority)
@@ -257,8 +286,7 @@ extension HTTP2Connection {
 
     func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
         unconsumed += bytes.count
-        guard let context else { return }
-        stream(id)?.append(bytes, allocator: context.channel.allocator)
+        stream(id)?.recordData(bytes, allocator: allocator)
     }
 
     func closedStream(_ id: Int32, code: UInt32) {
@@ -295,18 +323,20 @@ extension HTTP2Connection {
         return true
     }
 
-    /// The reader of a stream's body has room again.
-    func consumed(_ count: Int, on stream: HTTP2Stream) {
-        guard count > 0, !stream.remoteEnded else { return }
-        submit { nghttp2_session_consume_stream($0, stream.id, count) }
+    /// Hands a new request to the server's handler.
+    func accept(_ head: RequestHead, body: InboundBody, on stream: HTTP2Stream) {
+        guard case .server(let handler) = role, let context else { return }
+        let exchange = Exchange(request: head, transport: .http2(stream), eventLoop: context.eventLoop, body: body)
+        stream.sink = .server(exchange)
+        handler(exchange)
     }
 
     /// Tells each stream what happened on it. What the application does in answer is queued, and sent by the caller.
     private func deliver() {
         while !touched.isEmpty {
-            let batch = touched
-            touched = []
-            for stream in batch { stream.deliver() }
+            swap(&touched, &delivering)
+            for stream in delivering { stream.deliver() }
+            delivering.removeAll(keepingCapacity: delivering.capacity <= 512)
         }
     }
 }
@@ -325,11 +355,11 @@ extension HTTP2Connection {
     }
 
     /// Opens a stream for a request; false when that is no longer possible.
-    func open(_ stream: HTTP2Stream, pseudo: [HTTPHeaders.Element], headers: HTTPHeaders, endsStream: Bool) -> Bool {
+    func open(_ stream: HTTP2Stream, _ head: RequestHead, endsStream: Bool) -> Bool {
         guard isAvailable, let session else { return false }
         var provider = stream.dataProvider
         let pointer = Unmanaged.passUnretained(stream).toOpaque()
-        let id = HeaderEncoder.withFields(pseudo, headers) { fields, count in
+        let id = HeaderEncoder.withRequest(head) { fields, count in
             endsStream
                 ? nghttp2_submit_request(session, nil, fields, count, nil, pointer)
                 : nghttp2_submit_request(session, nil, fields, count, &provider, pointer)
@@ -419,7 +449,7 @@ extension HTTP2Connection {
         case HTTP2Frame.data, HTTP2Frame.headers:
             if header.type == HTTP2Frame.data { flood.sentData() }
             // A client may end its side first, a server has no use for what follows its answer.
-            guard side == .server, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
+            guard case .server = role, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
             stream(header.stream_id)?.recordAnswered()
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
@@ -447,7 +477,7 @@ extension HTTP2Connection: ServerConnection {
         guard shutdown == .none, session != nil else { return }
         shutdown = .noticed
         let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
-        switch side {
+        switch role {
         case .server:
             submit { nghttp2_submit_shutdown_notice($0) }
             submit { nghttp2_submit_ping($0, none, nil) }
@@ -457,7 +487,7 @@ extension HTTP2Connection: ServerConnection {
         becomeUnavailable()
         // Of a copy: what is visited may come back here.
         let streams = self.streams
-        streams.visitAll { $0.sink?.drain() }
+        streams.visitAll { $0.sink.drain() }
     }
 
     private func sendFinalGoAway() {

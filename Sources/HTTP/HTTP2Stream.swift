@@ -1,15 +1,26 @@
 import CNghttp2
 import NIOCore
 
-/// What happens on a stream, told to the ``Exchange`` of a server or the ``ClientExchange`` of a client.
-protocol HTTP2StreamSink: AnyObject {
-    func received(_ bytes: ByteBuffer)
-    func receivedEnd(trailers: HTTPHeaders?)
-    func becameWritable()
-    func drain()
-    func closed(_ reason: CloseReason)
-    /// Whether the peer has to go on sending for anything to happen here; if it then does not, the stream ends.
-    var awaitsPeer: Bool { get }
+/// Who is told of what happens on a stream.
+enum HTTP2Sink {
+    /// Nobody yet, or nobody any more.
+    case none
+    case server(Exchange)
+    case client(ClientExchange)
+
+    /// Whether the peer has to go on sending for anything to happen here; if it then does not, the stream ends. How
+    /// long to wait for a server is its caller's business.
+    var awaitsPeer: Bool {
+        switch self {
+        case .none: true
+        case .server(let exchange): exchange.awaitsPeer
+        case .client: false
+        }
+    }
+
+    func drain() {
+        if case .server(let exchange) = self { exchange.drain() }
+    }
 }
 
 /// One HTTP/2 stream, on either side; loop-bound.
@@ -19,35 +30,40 @@ protocol HTTP2StreamSink: AnyObject {
 /// its first header field until nghttp2 has closed it.
 final class HTTP2Stream {
     /// Nil once closed.
-    private(set) var connection: HTTP2Connection?
+    @exclusivity(unchecked) private(set) var connection: HTTP2Connection?
     var id: Int32
-    var sink: (any HTTP2StreamSink)?
+    @exclusivity(unchecked) var sink = HTTP2Sink.none
 
     // The connection's list of its streams.
     unowned(unsafe) var previous: HTTP2Stream?
     unowned(unsafe) var next: HTTP2Stream?
 
     // Recorded for delivery.
-    private(set) var events = Events()
-    private(set) var arriving = HeaderBlock()
-    private var head = HeaderBlock()
+    @exclusivity(unchecked) private var events = Events()
+    @exclusivity(unchecked) private var head: Head?
     private var trailers: HTTPHeaders?
-    private var data: ByteBuffer?
+    @exclusivity(unchecked) private var data: ByteBuffer?
     private var closeCode: UInt32 = 0
 
     // Outbound.
-    private var outbound = OutboundBody()
-    private var outboundTrailers: HTTPHeaders?
-    private var outboundEnded = false
-    private var isDeferred = false
-    private var wasFull = false
+    @exclusivity(unchecked) private var outbound = OutboundBody()
+    @exclusivity(unchecked) private var outboundTrailers: HTTPHeaders?
+    @exclusivity(unchecked) private var outboundEnded = false
+    @exclusivity(unchecked) private var isDeferred = false
+    /// Whether the application has filled the stream, or found it full, and waits to be told of room.
+    @exclusivity(unchecked) private var awaitsRoom = false
 
-    private(set) var remoteEnded = false
+    @exclusivity(unchecked) private(set) var remoteEnded = false
     /// Whether bytes moved, in either direction, since the last sweep.
-    private var progressed = true
+    @exclusivity(unchecked) private var progressed = true
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
-    struct Events: OptionSet {
+    enum Head {
+        case request(RequestHead)
+        case response(ResponseHead)
+    }
+
+    private struct Events: OptionSet {
         let rawValue: UInt8
         static let head = Events(rawValue: 1)
         static let data = Events(rawValue: 2)
@@ -67,38 +83,23 @@ final class HTTP2Stream {
 // MARK: - Recording, from within nghttp2
 
 extension HTTP2Stream {
-    func beginHeaders() {
-        arriving = HeaderBlock()
+    func recordHead(_ head: Head) {
+        self.head = head
+        record(.head)
     }
 
-    func addField(
-        name: UnsafeBufferPointer<UInt8>,
-        value: UnsafeBufferPointer<UInt8>,
-        limits: HTTPLimits,
-        strings: inout StringCache
-    ) -> Bool {
-        arriving.add(name: name, value: value, limits: limits, strings: &strings)
+    func recordTrailers(_ trailers: HTTPHeaders) {
+        self.trailers = trailers
     }
 
-    /// A header list is complete. The first one is the head (after any informational ones), a second one the trailers.
-    func endHeaders(isHead: Bool) {
-        if isHead {
-            swap(&head, &arriving)
-            record(.head)
-        } else {
-            trailers = arriving.headers
-        }
-        arriving = HeaderBlock()
-    }
-
-    func append(_ bytes: UnsafeRawBufferPointer, allocator: ByteBufferAllocator) {
+    func recordData(_ bytes: UnsafeRawBufferPointer, allocator: ByteBufferAllocator) {
         progressed = true
         if data == nil { data = allocator.buffer(capacity: bytes.count) }
         data?.writeBytes(bytes)
         record(.data)
     }
 
-    func endRemote() {
+    func recordEnd() {
         guard !remoteEnded else { return }
         remoteEnded = true
         record(.end)
@@ -120,30 +121,34 @@ extension HTTP2Stream {
 
     /// nghttp2 asks for the next DATA frame.
     func fill(_ target: UnsafeMutableRawBufferPointer, flags: UnsafeMutablePointer<UInt32>) -> Int {
+        guard let connection else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
         let count = outbound.take(into: target)
-        if count > 0 { progressed = true }
-        if wasFull, outbound.count < HTTPLimits.lowWaterMark {
-            wasFull = false
+        if count > 0 {
+            progressed = true
+            connection.unsent -= count
+        }
+        if awaitsRoom, outbound.count < connection.streamWriteAhead / 2 {
+            awaitsRoom = false
             record(.writable)
         }
         guard outbound.count == 0 else { return count }
-        if outboundEnded {
-            flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-            if let outboundTrailers, let session = connection?.session {
-                // The one call that is made, and has to be made, from this callback; it only queues a frame.
-                flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-                let result = HeaderEncoder.withFields(EmptyCollection(), outboundTrailers) { fields, fieldCount in
-                    nghttp2_submit_trailer(session, id, fields, fieldCount)
-                }
-                guard result == 0 else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
-            }
-            return count
-        }
-        if count == 0 {
+        guard outboundEnded else {
+            guard count == 0 else { return count }
             isDeferred = true
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         }
-        return count
+        flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+        return submitTrailers(connection, flags: flags) ? count : Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+    }
+
+    /// Queues the trailers, if there are any, behind the last DATA frame; false when nghttp2 will not have them.
+    private func submitTrailers(_ connection: HTTP2Connection, flags: UnsafeMutablePointer<UInt32>) -> Bool {
+        guard let outboundTrailers, let session = connection.session else { return true }
+        // The one call that is made, and has to be made, from a callback; it only queues a frame.
+        flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+        return HeaderEncoder.withTrailers(outboundTrailers) { fields, count in
+            nghttp2_submit_trailer(session, id, fields, count) == 0
+        }
     }
 }
 
@@ -154,22 +159,47 @@ extension HTTP2Stream {
         let events = self.events
         self.events = []
         // Opened and reset in one read: there is nobody to tell.
-        if events.contains(.closed), sink == nil { return close(closeReason) }
-        if events.contains(.head), let connection {
-            var block = HeaderBlock()
-            swap(&block, &head)
-            connection.receivedHead(block, self)
+        if events.contains(.closed), case .none = sink { return close(closeReason) }
+        if events.contains(.head), case .request(let head)? = self.head {
+            deliverRequest(head, isComplete: events.contains(.end))
+        } else {
+            deliverInbound(events)
         }
-        if events.contains(.data), let data {
-            self.data = nil
-            sink?.received(data)
-        }
-        if events.contains(.end) { sink?.receivedEnd(trailers: trailers) }
-        if events.contains(.writable) { sink?.becameWritable() }
+        if events.contains(.writable) { deliverWritable() }
         if events.contains(.closed) {
             close(closeReason)
         } else if events.contains(.answeredEarly) {
             abort(NGHTTP2_NO_ERROR)
+        }
+    }
+
+    /// What of the body came with the head is there when the handler looks for it, which costs it no waiting.
+    private func deliverRequest(_ head: RequestHead, isComplete: Bool) {
+        let data = self.data
+        (self.head, self.data) = (nil, nil)
+        connection?.accept(head, body: InboundBody(data, isComplete: isComplete), on: self)
+    }
+
+    private func deliverInbound(_ events: Events) {
+        switch sink {
+        case .none:
+            break
+        case .server(let exchange):
+            if let data = data.take() { exchange.received(data) }
+            // Trailers of a request carry nothing that any handler here asks for.
+            if events.contains(.end) { exchange.receivedEnd(.success(())) }
+        case .client(let exchange):
+            if case .response(let head)? = head.take() { exchange.received(head) }
+            if let data = data.take() { exchange.received(data) }
+            if events.contains(.end) { exchange.receivedEnd(trailers: trailers) }
+        }
+    }
+
+    private func deliverWritable() {
+        switch sink {
+        case .none: break
+        case .server(let exchange): exchange.becameWritable()
+        case .client(let exchange): exchange.becameWritable()
         }
     }
 
@@ -184,16 +214,21 @@ extension HTTP2Stream {
 
     /// The stream is over: its sink is told, once, and let go.
     func close(_ reason: CloseReason) {
+        connection?.unsent -= outbound.count
         connection = nil
         outbound.removeAll()
         let sink = self.sink
-        self.sink = nil
-        sink?.closed(reason)
+        self.sink = .none
+        switch sink {
+        case .none: break
+        case .server(let exchange): exchange.closed(reason)
+        case .client(let exchange): exchange.closed(reason)
+        }
     }
 
     /// Resets a stream on which the peer has let nothing move for `timeout`, although it was its turn.
     func sweep(now: NIODeadline, timeout: TimeAmount) {
-        let peersTurn = outbound.count > 0 || (!remoteEnded && sink?.awaitsPeer ?? true)
+        let peersTurn = outbound.count > 0 || (!remoteEnded && sink.awaitsPeer)
         if progressed || !peersTurn {
             progressed = false
             lastProgress = now
@@ -205,20 +240,23 @@ extension HTTP2Stream {
 
 // MARK: - Sending
 
-extension HTTP2Stream: ExchangeTransport {
-    var isWritable: Bool { connection != nil && outbound.count < HTTPLimits.highWaterMark }
-
-    func bodyWanted() {}
-
-    func bodyConsumed(_ count: Int) {
-        connection?.consumed(count, on: self)
+extension HTTP2Stream {
+    var isWritable: Bool {
+        guard let connection else { return false }
+        let hasRoom = outbound.count < connection.streamWriteAhead
+        if !hasRoom { awaitsRoom = true }
+        return hasRoom
     }
 
-    func send(_ head: ResponseHead, endsStream: Bool) {
+    func bodyConsumed(_ count: Int) {
+        guard count > 0, !remoteEnded else { return }
+        connection?.submit { nghttp2_session_consume_stream($0, id, count) }
+    }
+
+    func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
         guard let connection else { return }
-        let status = (name: ":status", value: String(head.status))
         connection.submit { session in
-            HeaderEncoder.withFields(CollectionOfOne(status), head.headers) { fields, count in
+            HeaderEncoder.withResponse(head, contentLength: contentLength) { fields, count in
                 guard !endsStream else { return nghttp2_submit_response(session, id, fields, count, nil) }
                 var provider = dataProvider
                 return nghttp2_submit_response(session, id, fields, count, &provider)
@@ -227,17 +265,18 @@ extension HTTP2Stream: ExchangeTransport {
     }
 
     func send(_ bytes: ByteBuffer) {
-        guard connection != nil, !outboundEnded else { return }
+        guard let connection, !outboundEnded else { return }
         outbound.append(bytes)
-        if outbound.count >= HTTPLimits.highWaterMark { wasFull = true }
-        resume()
+        connection.unsent += bytes.readableBytes
+        if outbound.count >= connection.streamWriteAhead { awaitsRoom = true }
+        resume(connection)
     }
 
     func sendEnd(trailers: HTTPHeaders?) {
-        guard connection != nil, !outboundEnded else { return }
+        guard let connection, !outboundEnded else { return }
         outboundEnded = true
         outboundTrailers = trailers
-        resume()
+        resume(connection)
     }
 
     func abort() {
@@ -258,12 +297,9 @@ extension HTTP2Stream: ExchangeTransport {
         return provider
     }
 
-    private func resume() {
-        guard isDeferred else {
-            connection?.scheduleFlush()
-            return
-        }
+    private func resume(_ connection: HTTP2Connection) {
+        guard isDeferred else { return connection.scheduleFlush() }
         isDeferred = false
-        connection?.submit { session in nghttp2_session_resume_data(session, id) }
+        connection.submit { session in nghttp2_session_resume_data(session, id) }
     }
 }

@@ -31,9 +31,30 @@ public struct HTTPHeaders: Sendable {
     }
 
     private func firstIndex(of name: String) -> Int? {
-        let name = Self.canonical(name)
         for index in fields.indices where fields[index].name == name { return index }
-        return nil
+        let canonical = Self.canonical(name)
+        return canonical == name ? nil : firstIndex(of: canonical)
+    }
+
+    /// Whether there is a field of this name, which is in lower case.
+    func contains(lowercased name: String) -> Bool {
+        for index in fields.indices where fields[index].name == name { return true }
+        return false
+    }
+
+    /// Bytes of all names and values.
+    var byteCount: Int {
+        var count = 0
+        for index in fields.indices { count += fields[index].name.utf8.count + fields[index].value.utf8.count }
+        return count
+    }
+
+    /// Visits the bytes of each field, in order.
+    func forEachUTF8(_ visit: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Void) {
+        for index in fields.indices {
+            var (name, value) = fields[index]
+            name.withUTF8 { name in value.withUTF8 { value in visit(name, value) } }
+        }
     }
 
     /// Appends a field, keeping any other of the same name.

@@ -26,8 +26,11 @@ public struct HTTPLimits: Sendable {
 }
 
 extension HTTPLimits {
-    /// Unsent bytes at which an exchange stops being writable.
-    static let highWaterMark = 64 * 1024
-    /// Unsent bytes below which it becomes writable again.
-    static let lowWaterMark = 32 * 1024
+    /// Unsent bytes at which a stream stops being writable.
+    static let streamWriteAhead = 64 * 1024
+    /// The same on a connection whose streams together have more unsent than ``connectionWriteAhead``.
+    static let crowdedStreamWriteAhead = 16 * 1024
+    static let connectionWriteAhead = 8 * 1024 * 1024
+    /// Bytes of a body that a peer may send before they are consumed.
+    static let readAhead = 64 * 1024
 }

@@ -145,16 +145,11 @@ extension HTTPServer {
     }
 
     private func installHTTP2(on channel: any Channel, loop: LoopContext) throws {
-        let remoteAddress = channel.remoteAddress
-        let (eventLoop, handler) = (channel.eventLoop, self.handler)
-        let connection = HTTP2Connection(side: .server, limits: configuration.limits, scratch: loop.scratch) {
-            block,
-            stream in
-            let request = RequestHead(block, remoteAddress: remoteAddress)
-            let exchange = Exchange(request: request, transport: stream, eventLoop: eventLoop)
-            stream.sink = exchange
-            handler(exchange)
-        }
+        let connection = HTTP2Connection(
+            role: .server(handler),
+            limits: configuration.limits,
+            scratch: loop.scratch
+        )
         connection.onClose = { [unowned connection] in loop.remove(connection) }
         loop.add(connection)
         try channel.pipeline.syncOperations.addHandler(connection)
@@ -165,20 +160,6 @@ extension HTTPServer {
         connection.onClose = { [unowned connection] in loop.remove(connection) }
         loop.add(connection)
         try connection.install(on: channel.pipeline.syncOperations)
-    }
-}
-
-extension RequestHead {
-    init(_ block: HeaderBlock, remoteAddress: SocketAddress?) {
-        self.init(
-            method: block.method,
-            path: block.path,
-            scheme: block.scheme,
-            authority: block.authority.isEmpty ? block.headers["host"] ?? "" : block.authority,
-            headers: block.headers,
-            version: .http2,
-            remoteAddress: remoteAddress
-        )
     }
 }
 

@@ -1,64 +1,118 @@
 import CNghttp2
 
-/// Lays header fields out as nghttp2 takes them.
+/// Lays header fields out as nghttp2 takes them. The pointers are valid inside the closures only; nghttp2 copies.
 enum HeaderEncoder {
-    /// Calls `body` with the pseudo-header fields and the headers; the pointers are valid inside it only, nghttp2 copies.
-    static func withFields<Result>(
-        _ pseudo: some Collection<HTTPHeaders.Element>,
-        _ headers: HTTPHeaders,
-        _ body: (UnsafeMutablePointer<nghttp2_nv>, Int) -> Result
-    ) -> Result {
-        let count = pseudo.count + headers.count
-        var size = 0
-        for field in pseudo { size += field.name.utf8.count + field.value.utf8.count }
-        for index in headers.indices { size += headers[index].name.utf8.count + headers[index].value.utf8.count }
-        return withUnsafeTemporaryAllocation(byteCount: max(size, 1), alignment: 1) { bytes in
-            withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: max(count, 1)) { fields in
-                var cursor = Cursor(next: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
-                var index = 0
-                for field in pseudo {
-                    fields.initializeElement(at: index, to: cursor.append(field))
-                    index += 1
-                }
-                for field in headers {
-                    fields.initializeElement(at: index, to: cursor.append(field))
-                    index += 1
-                }
-                return body(fields.baseAddress!, count)
-            }
+    typealias Body<Result> = (UnsafeMutablePointer<nghttp2_nv>, Int) -> Result
+
+    static func withResponse<Result>(_ head: ResponseHead, contentLength: Int?, _ body: Body<Result>) -> Result {
+        withWriter(pseudoBytes: 64, pseudoCount: 2, head.headers) { writer in
+            writer.append(":status", number: head.status)
+            writer.append(head.headers)
+            if let contentLength { writer.append("content-length", number: contentLength) }
+            return body(writer.fields, writer.count)
         }
     }
 
-    private struct Cursor {
-        var next: UnsafeMutablePointer<UInt8>
-
-        mutating func append(_ field: HTTPHeaders.Element) -> nghttp2_nv {
-            let (name, nameLength) = copy(field.name)
-            let (value, valueLength) = copy(field.value)
-            // A secret must not be guessed through the compression state (RFC 7541 section 7.1.3).
-            let secret = field.name == "authorization" || field.name == "set-cookie"
-            let flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
-            return nghttp2_nv(
-                name: name,
-                value: value,
-                namelen: nameLength,
-                valuelen: valueLength,
-                flags: UInt8(flags.rawValue)
-            )
+    static func withRequest<Result>(_ head: RequestHead, _ body: Body<Result>) -> Result {
+        let pseudo = HTTPHeaders([
+            (":method", head.method), (":scheme", head.scheme), (":path", head.path), (":authority", head.authority),
+        ])
+        return withWriter(pseudoBytes: pseudo.byteCount, pseudoCount: 4, head.headers) { writer in
+            writer.append(pseudo)
+            writer.append(head.headers)
+            return body(writer.fields, writer.count)
         }
+    }
 
-        /// Copies the text; a control character, which could end the field in a careless recipient, becomes a space.
-        private mutating func copy(_ text: String) -> (UnsafeMutablePointer<UInt8>, Int) {
-            let start = next
-            var text = text
-            next += text.withUTF8 { bytes in
-                for (index, byte) in bytes.enumerated() {
-                    start[index] = HeaderSafety.isAllowed(byte) ? byte : UInt8(ascii: " ")
-                }
-                return bytes.count
+    static func withTrailers<Result>(_ trailers: HTTPHeaders, _ body: Body<Result>) -> Result {
+        withWriter(pseudoBytes: 0, pseudoCount: 0, trailers) { writer in
+            writer.append(trailers)
+            return body(writer.fields, writer.count)
+        }
+    }
+
+    private static func withWriter<Result>(
+        pseudoBytes: Int,
+        pseudoCount: Int,
+        _ headers: HTTPHeaders,
+        _ body: (inout FieldWriter) -> Result
+    ) -> Result {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pseudoBytes + headers.byteCount + 1) { bytes in
+            withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: pseudoCount + headers.count + 1) { fields in
+                var writer = FieldWriter(fields: fields.baseAddress!, next: bytes.baseAddress!)
+                return body(&writer)
             }
-            return (start, next - start)
         }
+    }
+}
+
+/// Writes fields into memory that its owner has made large enough.
+private struct FieldWriter {
+    let fields: UnsafeMutablePointer<nghttp2_nv>
+    var next: UnsafeMutablePointer<UInt8>
+    private(set) var count = 0
+
+    init(fields: UnsafeMutablePointer<nghttp2_nv>, next: UnsafeMutablePointer<UInt8>) {
+        self.fields = fields
+        self.next = next
+    }
+
+    mutating func append(_ headers: HTTPHeaders) {
+        headers.forEachUTF8 { name, value in
+            let (nameCopy, valueCopy) = (copy(name), copy(value))
+            // A secret must not be guessed through the compression state (RFC 7541 section 7.1.3).
+            let flags = Self.isSecret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE
+            append(nameCopy, name.count, valueCopy, value.count, flags.rawValue)
+        }
+    }
+
+    /// A field whose name lives as long as the process and is not copied.
+    mutating func append(_ name: StaticString, number: Int) {
+        var digits = number.magnitude
+        var length = 1
+        while digits >= 10 { (digits, length) = (digits / 10, length + 1) }
+        digits = number.magnitude
+        for position in stride(from: length - 1, through: 0, by: -1) {
+            next[position] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digits % 10)
+            digits /= 10
+        }
+        let name = (UnsafeMutablePointer(mutating: name.utf8Start), name.utf8CodeUnitCount)
+        append(name.0, name.1, next, length, NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue)
+        next += length
+    }
+
+    private mutating func append(
+        _ name: UnsafeMutablePointer<UInt8>,
+        _ nameLength: Int,
+        _ value: UnsafeMutablePointer<UInt8>,
+        _ valueLength: Int,
+        _ flags: UInt32
+    ) {
+        let field = nghttp2_nv(
+            name: name,
+            value: value,
+            namelen: nameLength,
+            valuelen: valueLength,
+            flags: UInt8(flags)
+        )
+        (fields + count).initialize(to: field)
+        count += 1
+    }
+
+    /// Copies the text; a control character, which could end the field in a careless recipient, becomes a space.
+    private mutating func copy(_ text: UnsafeBufferPointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+        let start = next
+        if let base = text.baseAddress { start.update(from: base, count: text.count) }
+        next += text.count
+        if !HeaderSafety.isAllowed(text) {
+            for index in 0..<text.count where !HeaderSafety.isAllowed(text[index]) { start[index] = UInt8(ascii: " ") }
+        }
+        return start
+    }
+
+    private static func isSecret(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        name.count == 13 && name.elementsEqual("authorization".utf8)
+            || name.count == 10 && name.elementsEqual("set-cookie".utf8)
     }
 }
 
@@ -66,5 +120,14 @@ enum HeaderSafety {
     /// Whether a byte may stand in a field value (RFC 9110 section 5.5).
     static func isAllowed(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x7F || byte == 0x09
+    }
+
+    /// Whether all of them may; without a branch in the loop, so that it runs on several bytes at once.
+    static func isAllowed(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var forbidden: UInt8 = 0
+        for byte in bytes {
+            forbidden |= (byte < 0x20 ? 1 : 0) & (byte != 0x09 ? 1 : 0) | (byte == 0x7F ? 1 : 0)
+        }
+        return forbidden == 0
     }
 }

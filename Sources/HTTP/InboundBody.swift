@@ -28,7 +28,14 @@ struct InboundBody {
         case finished
     }
 
-    private var state = State.kept(nil, end: nil)
+    private var state: State
+
+    /// - Parameters:
+    ///   - bytes: what of the body arrived together with the head.
+    ///   - isComplete: whether that is all of it.
+    init(_ bytes: ByteBuffer? = nil, isComplete: Bool = false) {
+        state = .kept(bytes, end: isComplete ? .success(()) : nil)
+    }
 
     /// A reader wants all of it at once.
     mutating func collect(upTo limit: Int, _ done: @escaping Collector) -> Action {

@@ -10,19 +10,23 @@ public enum HTTPVersion: Sendable, Equatable {
 }
 
 /// Everything of a request that precedes its body, the same for both HTTP versions.
-public struct RequestHead: Sendable {
+///
+/// Immutable and shared: requests of one connection whose heads are equal byte for byte have the same object.
+public final class RequestHead: Sendable {
     /// The method as sent, such as `GET`.
-    public var method: String
+    public let method: String
     /// The request target with its query, not decoded: `/a%20b?c=d`.
-    public var path: String
+    public let path: String
     /// `http` or `https`.
-    public var scheme: String
+    public let scheme: String
     /// The host and port the client addressed (`:authority`, or `Host` in HTTP/1); may be empty in HTTP/1.0.
-    public var authority: String
-    public var headers: HTTPHeaders
-    public var version: HTTPVersion
+    public let authority: String
+    public let headers: HTTPHeaders
+    public let version: HTTPVersion
     /// The peer's address, where the socket has one.
-    public var remoteAddress: SocketAddress?
+    public let remoteAddress: SocketAddress?
+    /// The declared length of the body in bytes, if there is a well-formed one. Both parsers reject other forms.
+    let contentLength: Int?
 
     public init(
         method: String,
@@ -40,10 +44,6 @@ public struct RequestHead: Sendable {
         self.headers = headers
         self.version = version
         self.remoteAddress = remoteAddress
+        contentLength = headers["content-length"].flatMap { Int($0) }
     }
-}
-
-extension RequestHead {
-    /// The declared length of the body in bytes, if there is a well-formed one. Both parsers reject other forms.
-    var contentLength: Int? { headers["content-length"].flatMap { Int($0) } }
 }

@@ -14,10 +14,8 @@ public struct ResponseHead: Sendable {
         method != "HEAD" && status != 204 && status != 304
     }
 
-    /// Adds `content-length` where a response of this status may bear one and none is given.
-    mutating func declareLength(_ length: Int) {
-        if status != 204, status != 304, headers["content-length"] == nil {
-            headers.add("content-length", String(length))
-        }
+    /// The `content-length` to be added for a body of that length: none where the status bears none or one is given.
+    func lengthToDeclare(_ length: Int) -> Int? {
+        status == 204 || status == 304 || headers.contains(lowercased: "content-length") ? nil : length
     }
 }

@@ -59,17 +59,52 @@ import Testing
         #expect(pings(100) == 10)
     }
 
-    @Test func stringCacheReturnsTheBytesItWasGiven() {
-        var cache = StringCache()
-        for length in [0, 1, 15, 16, 17, 128, 129, 500] {
-            for fill in UInt8(ascii: "a")...UInt8(ascii: "z") {
-                let bytes = [UInt8](repeating: fill, count: length)
-                for _ in 0..<2 {
-                    let string = bytes.withUnsafeBufferPointer { cache.string($0) }
-                    #expect(string == String(decoding: bytes, as: UTF8.self))
+    private func block(_ fields: [(String, String)]) -> HeaderBlock {
+        var block = HeaderBlock()
+        for (name, value) in fields {
+            let isAdded = Array(name.utf8).withUnsafeBufferPointer { name in
+                Array(value.utf8).withUnsafeBufferPointer { value in
+                    block.append(name: name, value: value, maxBytes: 1 << 20, maxCount: 100)
                 }
             }
+            #expect(isAdded)
         }
+        return block
+    }
+
+    @Test func headsThatAreEqualByteForByteAreTheSameObject() {
+        var cache = RequestHeadCache()
+        func head(_ path: String, _ fields: [(String, String)] = []) -> RequestHead {
+            let list = [(":method", "GET"), (":path", path), (":scheme", "http")] + fields
+            return cache.head(block(list), remoteAddress: nil)
+        }
+        let first = head("/a", [("host", "h"), ("n", "1")])
+        #expect(first.method == "GET" && first.path == "/a" && first.scheme == "http" && first.authority == "h")
+        #expect(head("/a", [("host", "h"), ("n", "1")]) === first)
+        // The same bytes, cut differently.
+        let other = head("/a", [("hos", "th"), ("n", "1")])
+        #expect(other !== first && other.headers["hos"] == "th" && other.authority.isEmpty)
+        for number in 0..<8 { #expect(head("/\(number)").path == "/\(number)") }
+        #expect(head("/a", [("host", "h"), ("n", "1")]) !== first, "a few are kept, not all")
+        let long = [("long", String(repeating: "x", count: 2_000))]
+        #expect(head("/", long) !== head("/", long))
+    }
+
+    @Test func headerBlockIsBoundedAndUsedAgain() {
+        var block = HeaderBlock()
+        func append(_ count: Int, maxCount: Int = 100) -> Bool {
+            [UInt8](repeating: 0x61, count: count).withUnsafeBufferPointer { bytes in
+                block.append(name: bytes, value: bytes, maxBytes: 1_000, maxCount: maxCount)
+            }
+        }
+        let accepted = [append(400), append(68), append(1)]
+        #expect(accepted == [true, true, false], "32 bytes are counted for each field")
+        block.reset()
+        let counted = [append(1, maxCount: 2), append(0, maxCount: 2), append(1, maxCount: 2)]
+        #expect(counted == [true, true, false])
+        block.reset()
+        #expect(append(2))
+        #expect(block.decoded().headers == ["aa": "aa"])
     }
 
     private func expect(

@@ -9,6 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
@@ -48,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -63,7 +65,10 @@ let package = Package(
         .target(name: "CProtos", linkerSettings: [.linkedLibrary("protobuf-c")]),
 
         room("Messages", ["CProtos", collections]),
-        room("HTTP", ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), logging, metrics]),
+        room(
+            "HTTP",
+            ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOTLS"), ssl, logging, metrics]
+        ),
         room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), logging]),
         room("Curl", ["CCurl"]),
         room("Config", [configuration, toml]),

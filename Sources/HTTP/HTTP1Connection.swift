@@ -26,6 +26,7 @@ final class HTTP1Connection: ChannelInboundHandler {
     private(set) var partCount = 0
 
     private let limits: HTTPLimits
+    private let scheme: String
     private let handler: (Exchange) -> Void
     private var context: ChannelHandlerContext?
     private var waiting = CircularBuffer<Input>()
@@ -51,8 +52,9 @@ final class HTTP1Connection: ChannelInboundHandler {
         case closed
     }
 
-    init(limits: HTTPLimits, handler: @escaping (Exchange) -> Void) {
+    init(limits: HTTPLimits, scheme: String, handler: @escaping (Exchange) -> Void) {
         self.limits = limits
+        self.scheme = scheme
         self.handler = handler
     }
 
@@ -150,6 +152,7 @@ extension HTTP1Connection {
             let request = try RequestHead(
                 head,
                 limits: limits,
+                scheme: scheme,
                 remoteAddress: context.channel.remoteAddress
             )
             turn = HTTP1Turn(

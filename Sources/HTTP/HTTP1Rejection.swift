@@ -40,6 +40,7 @@ extension RequestHead {
     convenience init(
         _ head: HTTPRequestHead,
         limits: HTTPLimits,
+        scheme: String,
         remoteAddress: SocketAddress?
     ) throws(HTTP1Rejection) {
         guard head.version == .http1_1 || head.version == .http1_0 else { throw HTTP1Rejection(.invalidVersion) }
@@ -56,6 +57,7 @@ extension RequestHead {
         self.init(
             method: head.method.rawValue,
             path: path,
+            scheme: scheme,
             authority: authority ?? host,
             headers: HTTPHeaders(head.headers.map { ($0.name, $0.value) }),
             version: head.version == .http1_0 ? .http1_0 : .http1_1,

@@ -1,9 +1,10 @@
 public import Logging
 public import NIOCore
 public import NIOPosix
+import NIOSSL
 import Synchronization
 
-/// A listening port that serves HTTP/1.1 and cleartext HTTP/2, and presents every request as an ``Exchange``.
+/// A listening port that serves HTTP/1.1 and HTTP/2, with TLS or without, and presents every request as an ``Exchange``.
 ///
 /// ``start()`` and ``shutdown(grace:)`` may be called from anywhere; the handler runs on the event loop of the request's
 /// connection. Connections are spread over the loops of the group.
@@ -15,6 +16,8 @@ public final class HTTPServer: Sendable {
         public var port: Int
         /// Connections that may wait to be accepted.
         public var backlog: Int32 = 1024
+        /// With these the port speaks TLS, version 1.2 at least, and nothing else; nil makes it cleartext.
+        public var tls: TLSFiles?
         public var limits = HTTPLimits()
 
         public init(host: String = "127.0.0.1", port: Int = 8080) {
@@ -31,6 +34,7 @@ public final class HTTPServer: Sendable {
 
     private struct State {
         var listener: (any Channel)?
+        var identityCheck: RepeatedTask?
         var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         var connections = 0
         var isShuttingDown = false
@@ -52,8 +56,10 @@ public final class HTTPServer: Sendable {
 
     /// Begins to listen and returns the address it listens on.
     ///
-    /// - Throws: what the system says against it, such as that the address is in use.
+    /// - Throws: what the system says against it, such as that the address is in use, or what is wrong with the files
+    ///   of TLS.
     public func start() async throws -> SocketAddress {
+        let identity = try await readIdentity()
         var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         for loop in group.makeIterator() {
             loops[ObjectIdentifier(loop)] = try await loop.submit {
@@ -69,10 +75,11 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
             .childChannelInitializer { [loops] channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel, loops: loops) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel, loops: loops, identity: identity) }
             }
             .bind(host: configuration.host, port: configuration.port).get()
-        state.withLock { $0.listener = listener }
+        let identityCheck = identity.map(watch)
+        state.withLock { ($0.listener, $0.identityCheck) = (listener, identityCheck) }
         guard let address = listener.localAddress else { throw ChannelError.unknownLocalAddress }
         logger.info("listening", metadata: ["address": "\(address)"])
         return address
@@ -87,6 +94,7 @@ public final class HTTPServer: Sendable {
         let (listener, loops, isFirst) = state.withLock { state in
             defer { state.isShuttingDown = true }
             guard !state.isShuttingDown else { return (nil as (any Channel)?, state.loops, false) }
+            state.identityCheck?.cancel()
             state.emptied = emptied
             return (state.listener, state.loops, true)
         }
@@ -120,11 +128,18 @@ extension HTTPServer {
     private struct TooManyConnections: Error {}
 
     /// Sets a new connection up, on its loop. Throwing closes it.
-    private func accept(_ channel: any Channel, loops: [ObjectIdentifier: NIOLoopBound<LoopContext>]) throws {
+    private func accept(
+        _ channel: any Channel,
+        loops: [ObjectIdentifier: NIOLoopBound<LoopContext>],
+        identity: TLSIdentity?
+    ) throws {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value, admit() else { throw TooManyConnections() }
         channel.closeFuture.whenComplete { _ in
             self.state.withLock { $0.connections -= 1 }
             self.completeIfEmpty()
+        }
+        if let identity {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: identity.context))
         }
         let timeout = configuration.limits.prefaceTimeout.timeAmount
         let sniffer = ProtocolSniffer(loop: loop, timeout: timeout) { version, channel in
@@ -156,10 +171,38 @@ extension HTTPServer {
     }
 
     private func installHTTP1(on channel: any Channel, loop: LoopContext) throws {
-        let connection = HTTP1Connection(limits: configuration.limits, handler: handler)
+        let connection = HTTP1Connection(
+            limits: configuration.limits,
+            scheme: configuration.tls == nil ? "http" : "https",
+            handler: handler
+        )
         connection.onClose = { [unowned connection] in loop.remove(connection) }
         loop.add(connection)
         try connection.install(on: channel.pipeline.syncOperations)
+    }
+}
+
+// MARK: - TLS
+
+extension HTTPServer {
+    private func readIdentity() async throws -> TLSIdentity? {
+        guard let files = configuration.tls else { return nil }
+        return try await NIOThreadPool.singleton.runIfActive { try TLSIdentity(files) }
+    }
+
+    /// Looks every second whether the files have changed; the connections made from then on get what is in them.
+    private func watch(_ identity: TLSIdentity) -> RepeatedTask {
+        let loop = group.next()
+        let second = TimeAmount.seconds(1)
+        return loop.scheduleRepeatedAsyncTask(initialDelay: second, delay: second) { [logger] _ in
+            NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+                switch identity.refresh() {
+                case .unchanged: break
+                case .renewed: logger.info("the certificate was read again")
+                case .failed(let error): logger.error("the certificate is unusable", metadata: ["error": "\(error)"])
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 import NIOCore
+import NIOTLS
 
-/// Decides by its first bytes which HTTP version a connection speaks: HTTP/2 with prior knowledge (RFC 9113 section
-/// 3.3) begins with `PRI `, which is no method of HTTP/1. Then it leaves its place to that version's handlers.
+/// Decides which HTTP version a connection speaks, then leaves its place to that version's handlers.
+///
+/// With TLS the two sides have agreed upon it (ALPN, RFC 7301). Without, or with a client that did not name any, the
+/// first bytes tell: HTTP/2 with prior knowledge (RFC 9113 section 3.3) begins with `PRI `, which is no method of
+/// HTTP/1. A handshake that is not made in time ends like any other connection that says nothing.
 final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -42,10 +46,29 @@ final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received.writeImmutableBuffer(unwrapInboundIn(data))
-        guard let version = Self.version(of: received) else { return }
+        if let version = Self.version(of: received) { become(version, context) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .handshakeCompleted(let agreed)? = event as? TLSUserEvent else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        switch agreed {
+        case "h2": become(.http2, context)
+        case "http/1.1": become(.http1, context)
+        case _: break
+        }
+    }
+
+    /// A handshake that failed, in most cases.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func become(_ version: Version, _ context: ChannelHandlerContext) {
         do {
             try install(version, context.channel)
-            context.fireChannelRead(wrapInboundOut(received))
+            if received.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(received)) }
             received = ByteBuffer()
             context.pipeline.syncOperations.removeHandler(self, promise: nil)
         } catch {

@@ -7,11 +7,13 @@ import Synchronization
 /// Runs a server on a free port for the length of `body`, with short limits where a test sets them.
 func withServer(
     limits: HTTPLimits = HTTPLimits(),
+    tls: TLSFiles? = nil,
     handler: @escaping @Sendable (Exchange) -> Void,
     _ body: (_ port: Int, _ server: HTTPServer) async throws -> Void
 ) async throws {
     var configuration = HTTPServer.Configuration(port: 0)
     configuration.limits = limits
+    configuration.tls = tls
     let server = HTTPServer(
         configuration: configuration,
         group: .singleton,

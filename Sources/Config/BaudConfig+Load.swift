@@ -53,6 +53,19 @@ extension BaudConfig {
         settings.read(&server.maxBodyBytes, "server.max_body_bytes", 1024...1_073_741_824)
         settings.read(&server.maxConnections, "server.max_connections", 1...1_000_000)
         settings.read(&server.maxConcurrentStreams, "server.max_concurrent_streams", 1...100_000)
+        settings.read(&server.tlsCertificate, "server.tls_certificate")
+        settings.read(&server.tlsKey, "server.tls_key")
+        settings.read(&server.tlsClientAuthorities, "server.tls_client_ca")
+        settings.require(
+            server.tlsCertificate.isEmpty == server.tlsKey.isEmpty,
+            "server.tls_key",
+            "and server.tls_certificate go together: give both, or neither"
+        )
+        settings.require(
+            server.tlsClientAuthorities.isEmpty || !server.tlsCertificate.isEmpty,
+            "server.tls_client_ca",
+            "needs server.tls_certificate and server.tls_key"
+        )
         settings.readSeconds(&server.drain, "server.drain_seconds", 0...86_400)
         settings.read(&data.directory, "data.dir", "must be a path") { $0.isEmpty ? nil : $0 }
         settings.read(&redis.url, "redis.url")

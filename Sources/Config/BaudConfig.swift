@@ -29,6 +29,11 @@ public struct BaudConfig: Sendable, Equatable {
         public var maxConnections = 20_000
         /// HTTP/2 streams of one connection.
         public var maxConcurrentStreams = 256
+        /// PEM files of the certificate (with its issuers) and its key; with both, the port speaks TLS and nothing else.
+        public var tlsCertificate = ""
+        public var tlsKey = ""
+        /// A PEM file of authorities: clients must show a certificate that one of them has issued.
+        public var tlsClientAuthorities = ""
         /// How long accepted requests and running runs may go on after SIGTERM.
         public var drain: Duration = .seconds(30)
     }

@@ -81,7 +81,7 @@ public final class HTTPServer: Sendable {
         let identityCheck = identity.map(watch)
         state.withLock { ($0.listener, $0.identityCheck) = (listener, identityCheck) }
         guard let address = listener.localAddress else { throw ChannelError.unknownLocalAddress }
-        logger.info("listening", metadata: ["address": "\(address)"])
+        logger.debug("listening", metadata: ["address": "\(address)"])
         return address
     }
 

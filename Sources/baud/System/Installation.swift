@@ -74,6 +74,14 @@ final class Installation: Sendable {
         gateway.server = HTTPServer.Configuration(host: config.server.listen.host, port: config.server.listen.port)
         gateway.server.limits.maxConnections = config.server.maxConnections
         gateway.server.limits.maxConcurrentStreams = config.server.maxConcurrentStreams
+        if !config.server.tlsCertificate.isEmpty {
+            let authorities = config.server.tlsClientAuthorities
+            gateway.server.tls = TLSFiles(
+                certificateChain: config.server.tlsCertificate,
+                privateKey: config.server.tlsKey,
+                clientAuthorities: authorities.isEmpty ? nil : authorities
+            )
+        }
         gateway.cors.origins = Set(config.cors.origins)
         gateway.cors.credentials = config.cors.credentials
         gateway.cors.maxAgeSeconds = Int(config.cors.maxAge.components.seconds)

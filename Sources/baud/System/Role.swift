@@ -35,7 +35,9 @@ enum Role {
             }
             if roles.contains(.gateway) {
                 services.append(
-                    installation.gateway { host, port in installation.logger.info("listening on http://\(host):\(port)")
+                    installation.gateway { host, port in
+                        let scheme = config.server.tlsCertificate.isEmpty ? "http" : "https"
+                        installation.logger.info("listening on \(scheme)://\(host):\(port)")
                     }
                 )
             }

@@ -103,7 +103,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("Messages", [collections]),
-        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging]),
+        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging, metrics]),
         tests("Redis", [nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Curl"),
         tests("Config"),

@@ -27,6 +27,7 @@ final class HTTP1Connection: ChannelInboundHandler {
 
     private let limits: HTTPLimits
     private let scheme: String
+    private var refusals: RefusalLog
     private let handler: (Exchange) -> Void
     private var context: ChannelHandlerContext?
     private var waiting = CircularBuffer<Input>()
@@ -52,7 +53,8 @@ final class HTTP1Connection: ChannelInboundHandler {
         case closed
     }
 
-    init(limits: HTTPLimits, scheme: String, handler: @escaping (Exchange) -> Void) {
+    init(limits: HTTPLimits, scheme: String, refusals: RefusalLog, handler: @escaping (Exchange) -> Void) {
+        self.refusals = refusals
         self.limits = limits
         self.scheme = scheme
         self.handler = handler
@@ -182,6 +184,7 @@ extension HTTP1Connection {
 
     /// The request in hand, or the bytes after it, cannot be understood.
     private func fail(_ rejection: HTTP1Rejection) {
+        refusals.note(rejection.refusal)
         if let exchange {
             turn.isKeepAlive = false
             exchange.receivedEnd(.failure(.malformed(rejection.message)))
@@ -345,7 +348,9 @@ extension HTTP1Connection: ServerConnection {
     private func sweepOpen(silence: TimeAmount) {
         if let exchange {
             let peersTurn = !isWritable || !turn.requestEnded && exchange.awaitsPeer
-            if peersTurn, silence >= limits.stallTimeout.timeAmount { close() }
+            guard peersTurn, silence >= limits.stallTimeout.timeAmount else { return }
+            refusals.note(.stall)
+            close()
         } else if headIsPending {
             if silence >= limits.headerTimeout.timeAmount { receive(.failure(.headerTimeout)) }
         } else if silence >= limits.idleTimeout.timeAmount {

@@ -31,6 +31,14 @@ struct HTTP1Rejection: Error, Equatable {
         self.message = message
     }
 
+    var refusal: Refusal {
+        switch status {
+        case 408: .headerTimeout
+        case 414, 431: .headerSize
+        case _: .malformed
+        }
+    }
+
     /// The body of the answer, in the form all errors have.
     var body: String { #"{"error":{"code":"http_\#(status)","message":"\#(message)"}}"# }
 }

@@ -1,25 +1,24 @@
 import CNghttp2
 
-/// nghttp2's callbacks and options. Each callback finds its object and calls one method of it.
-///
-/// Both objects live as long as the process; nghttp2 copies what it needs of them when a session is made.
+/// nghttp2's callbacks and options, of which it copies what it needs when a session is made. Each callback finds its
+/// object and calls one method of it.
 enum HTTP2Callbacks {
     /// Immutable after its initialisation, and nghttp2 only reads from it.
     nonisolated(unsafe) static let callbacks: OpaquePointer? = makeCallbacks()
-    /// Immutable after its initialisation, and nghttp2 only reads from it.
-    nonisolated(unsafe) static let options: OpaquePointer? = makeOptions()
 
-    private static func makeOptions() -> OpaquePointer? {
+    /// The options of a session, for the length of `body`; nil when there is no memory for them.
+    static func withOptions<Result>(_ limits: HTTPLimits, _ body: (OpaquePointer?) -> Result) -> Result? {
         var options: OpaquePointer?
         guard nghttp2_option_new(&options) == 0 else { return nil }
-        // An unread body stops its sender; see `HTTP2Connection.consumed`.
+        defer { nghttp2_option_del(options) }
+        // An unread body stops its sender; see `HTTP2Stream.bodyConsumed`.
         nghttp2_option_set_no_auto_window_update(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
-        // 1,000 received resets at once and 33 a second more, then GOAWAY.
-        nghttp2_option_set_stream_reset_rate_limit(options, 1_000, 33)
-        nghttp2_option_set_max_continuations(options, 8)
-        nghttp2_option_set_max_outbound_ack(options, 1_000)
-        return options
+        let (burst, rate) = (UInt64(clamping: limits.resetBurst), UInt64(clamping: limits.resetsPerSecond))
+        nghttp2_option_set_stream_reset_rate_limit(options, burst, rate)
+        nghttp2_option_set_max_continuations(options, max(0, limits.maxContinuations))
+        nghttp2_option_set_max_outbound_ack(options, max(0, limits.maxQueuedAcknowledgements))
+        return body(options)
     }
 
     private static func makeCallbacks() -> OpaquePointer? {
@@ -61,7 +60,12 @@ enum HTTP2Callbacks {
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
             let header = HTTP2Callbacks.header(frame)
-            let code = header.type == HTTP2Frame.reset ? frame.pointee.rst_stream.error_code : 0
+            let code =
+                switch header.type {
+                case HTTP2Frame.reset: frame.pointee.rst_stream.error_code
+                case HTTP2Frame.goAway: frame.pointee.goaway.error_code
+                case _: 0 as UInt32
+                }
             HTTP2Callbacks.call(user) { $0.sentFrame(header, code: code) }
             return 0
         }

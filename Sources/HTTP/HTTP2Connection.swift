@@ -16,7 +16,7 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     enum Role {
         /// Every request is handed to the handler.
-        case server(@Sendable (Exchange) -> Void)
+        case server((Exchange) -> Void)
         case client
     }
 
@@ -37,6 +37,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let role: Role
     private let limits: HTTPLimits
     private let scratch: SendScratch
+    private var refusals: RefusalLog?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     private var remoteAddress: SocketAddress?
     private var allocator = ByteBufferAllocator()
@@ -78,8 +79,10 @@ final class HTTP2Connection: ChannelInboundHandler {
     init(
         role: Role,
         limits: HTTPLimits,
-        scratch: SendScratch
+        scratch: SendScratch,
+        refusals: RefusalLog? = nil
     ) {
+        self.refusals = refusals
         self.role = role
         self.limits = limits
         self.scratch = scratch
@@ -101,11 +104,12 @@ final class HTTP2Connection: ChannelInboundHandler {
         remoteAddress = context.channel.remoteAddress
         allocator = context.channel.allocator
         let user = Unmanaged.passUnretained(self).toOpaque()
-        let result =
+        let result = HTTP2Callbacks.withOptions(limits) { options in
             switch role {
-            case .server: nghttp2_session_server_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
-            case .client: nghttp2_session_client_new2(&session, HTTP2Callbacks.callbacks, user, HTTP2Callbacks.options)
+            case .server: nghttp2_session_server_new2(&session, HTTP2Callbacks.callbacks, user, options)
+            case .client: nghttp2_session_client_new2(&session, HTTP2Callbacks.callbacks, user, options)
             }
+        }
         guard result == 0, session != nil else { return context.close(promise: nil) }
         submit { submitSettings($0) }
     }
@@ -197,6 +201,7 @@ extension HTTP2Connection {
         if finalGoAwayDue { sendFinalGoAway() }
         deliver()
         if result < 0 {
+            note(.malformed)
             isReading = false
             flush()
             context.close(promise: nil)
@@ -233,8 +238,10 @@ extension HTTP2Connection {
         guard current != nil else { return 0 }
         let (maxBytes, maxCount) = (limits.maxHeaderListBytes, limits.maxHeaderCount)
         let accepted = block.append(name: name, value: value, maxBytes: maxBytes, maxCount: maxCount)
+        guard !accepted else { return 0 }
+        note(.headerSize)
         // Resets the stream, and goes on decoding the block for the sake of the shared compression state.
-        return accepted ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
 
     func receivedFrame(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) {
@@ -301,10 +308,16 @@ extension HTTP2Connection {
 
     private func refuseStreams() {
         for id in refused {
+            note(.streams)
             let code = NGHTTP2_REFUSED_STREAM.rawValue
             submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code) }
         }
         refused.removeAll()
+    }
+
+    /// Counts what the peer is refused, on a server.
+    func note(_ refusal: Refusal) {
+        refusals?.note(refusal)
     }
 
     private func count(_ frame: FloodGuard.Frame) {
@@ -454,6 +467,10 @@ extension HTTP2Connection {
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
             if !isOwn, !flood.admits(.provokedReset) { floodExceeded = true }
+        case HTTP2Frame.goAway where code == NGHTTP2_ENHANCE_YOUR_CALM.rawValue:
+            note(.flood)
+        case HTTP2Frame.goAway where code != NGHTTP2_NO_ERROR.rawValue:
+            note(.malformed)
         case _:
             break
         }
@@ -510,7 +527,10 @@ extension HTTP2Connection: ServerConnection {
         flood.refill()
         let openedAt = self.openedAt ?? now
         self.openedAt = openedAt
-        if !settingsReceived, now - openedAt >= limits.prefaceTimeout.timeAmount { return close() }
+        if !settingsReceived, now - openedAt >= limits.prefaceTimeout.timeAmount {
+            note(.silence)
+            return close()
+        }
         if shutdown == .noticed { sendFinalGoAway() }
         sweepHeaders(now: now)
         sweepIdle(now: now)
@@ -526,7 +546,9 @@ extension HTTP2Connection: ServerConnection {
             return
         }
         if let slowBlock, slowBlock.number == blocksBegun {
-            if now - slowBlock.since >= limits.headerTimeout.timeAmount { close() }
+            guard now - slowBlock.since >= limits.headerTimeout.timeAmount else { return }
+            note(.headerTimeout)
+            close()
         } else {
             slowBlock = (blocksBegun, now)
         }

@@ -233,6 +233,7 @@ extension HTTP2Stream {
             progressed = false
             lastProgress = now
         } else if now - lastProgress >= timeout {
+            connection?.note(.stall)
             abort(NGHTTP2_CANCEL)
         }
     }

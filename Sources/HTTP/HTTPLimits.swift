@@ -21,6 +21,13 @@ public struct HTTPLimits: Sendable {
     public var idleTimeout = Duration.seconds(300)
     /// Frames of each kind that an HTTP/2 peer may send for nothing; see `FloodGuard`. Default 1,000.
     public var floodBurst = 1_000
+    /// Streams that an HTTP/2 peer may reset at once, and then in a second. Default 1,000 and 33.
+    public var resetBurst = 1_000
+    public var resetsPerSecond = 33
+    /// CONTINUATION frames of one header list. Default 8.
+    public var maxContinuations = 8
+    /// Acknowledgements of SETTINGS and PING that may wait to be sent to a peer that does not read. Default 1,000.
+    public var maxQueuedAcknowledgements = 1_000
 
     public init() {}
 }
@@ -30,7 +37,7 @@ extension HTTPLimits {
     static let streamWriteAhead = 64 * 1024
     /// The same on a connection whose streams together have more unsent than ``connectionWriteAhead``.
     static let crowdedStreamWriteAhead = 16 * 1024
-    static let connectionWriteAhead = 8 * 1024 * 1024
+    static let connectionWriteAhead = 4 * 1024 * 1024
     /// Bytes of a body that a peer may send before they are consumed.
     static let readAhead = 64 * 1024
 }

@@ -30,6 +30,7 @@ public final class HTTPServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let handler: @Sendable (Exchange) -> Void
+    private let refusals: RefusalCounters
     private let state = Mutex(State())
 
     private struct State {
@@ -37,6 +38,8 @@ public final class HTTPServer: Sendable {
         var identityCheck: RepeatedTask?
         var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         var connections = 0
+        /// Whether the log was told that there are too many connections, since there last was room.
+        var fullnessIsLogged = false
         var isShuttingDown = false
         var emptied: EventLoopPromise<Void>?
     }
@@ -51,6 +54,7 @@ public final class HTTPServer: Sendable {
         self.configuration = configuration
         self.group = group
         self.logger = logger
+        refusals = RefusalCounters()
         self.handler = handler
     }
 
@@ -135,45 +139,59 @@ extension HTTPServer {
     ) throws {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value, admit() else { throw TooManyConnections() }
         channel.closeFuture.whenComplete { _ in
-            self.state.withLock { $0.connections -= 1 }
+            self.state.withLock { state in
+                state.connections -= 1
+                state.fullnessIsLogged = false
+            }
             self.completeIfEmpty()
         }
         if let identity {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: identity.context))
         }
         let timeout = configuration.limits.prefaceTimeout.timeAmount
-        let sniffer = ProtocolSniffer(loop: loop, timeout: timeout) { version, channel in
+        let refusals = RefusalLog(counters: self.refusals, logger: logger, peer: channel.remoteAddress)
+        let sniffer = ProtocolSniffer(loop: loop, timeout: timeout, refusals: refusals) { version, channel in
             switch version {
-            case .http1: try self.installHTTP1(on: channel, loop: loop)
-            case .http2: try self.installHTTP2(on: channel, loop: loop)
+            case .http1: try self.installHTTP1(on: channel, loop: loop, refusals: refusals)
+            case .http2: try self.installHTTP2(on: channel, loop: loop, refusals: refusals)
             }
         }
         try channel.pipeline.syncOperations.addHandler(sniffer)
     }
 
     private func admit() -> Bool {
-        state.withLock { state in
-            guard state.connections < configuration.limits.maxConnections, !state.isShuttingDown else { return false }
+        let limit = configuration.limits.maxConnections
+        let (isAdmitted, isFull, isNews) = state.withLock { state in
+            let isFull = state.connections >= limit
+            guard !isFull, !state.isShuttingDown else {
+                defer { state.fullnessIsLogged = isFull }
+                return (false, isFull, isFull && !state.fullnessIsLogged)
+            }
             state.connections += 1
-            return true
+            return (true, false, false)
         }
+        if isFull { refusals.count(.connections) }
+        if isNews { logger.warning("too many connections", metadata: ["limit": "\(limit)"]) }
+        return isAdmitted
     }
 
-    private func installHTTP2(on channel: any Channel, loop: LoopContext) throws {
+    private func installHTTP2(on channel: any Channel, loop: LoopContext, refusals: RefusalLog) throws {
         let connection = HTTP2Connection(
             role: .server(handler),
             limits: configuration.limits,
-            scratch: loop.scratch
+            scratch: loop.scratch,
+            refusals: refusals
         )
         connection.onClose = { [unowned connection] in loop.remove(connection) }
         loop.add(connection)
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 
-    private func installHTTP1(on channel: any Channel, loop: LoopContext) throws {
+    private func installHTTP1(on channel: any Channel, loop: LoopContext, refusals: RefusalLog) throws {
         let connection = HTTP1Connection(
             limits: configuration.limits,
             scheme: configuration.tls == nil ? "http" : "https",
+            refusals: refusals,
             handler: handler
         )
         connection.onClose = { [unowned connection] in loop.remove(connection) }

@@ -18,8 +18,15 @@ final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     private var openedAt: NIODeadline?
     private var received = ByteBuffer()
+    private var refusals: RefusalLog
 
-    init(loop: LoopContext, timeout: TimeAmount, install: @escaping (Version, any Channel) throws -> Void) {
+    init(
+        loop: LoopContext,
+        timeout: TimeAmount,
+        refusals: RefusalLog,
+        install: @escaping (Version, any Channel) throws -> Void
+    ) {
+        self.refusals = refusals
         self.loop = loop
         self.timeout = timeout
         self.install = install
@@ -60,8 +67,8 @@ final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    /// A handshake that failed, in most cases.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !(error is IOError) { refusals.note(.handshake) }
         context.close(promise: nil)
     }
 
@@ -81,7 +88,9 @@ extension ProtocolSniffer: ServerConnection {
     func sweep(now: NIODeadline) {
         let openedAt = self.openedAt ?? now
         self.openedAt = openedAt
-        if now - openedAt >= timeout { close() }
+        guard now - openedAt >= timeout else { return }
+        refusals.note(.silence)
+        close()
     }
 
     func drain() { close() }

@@ -4,7 +4,7 @@ import NIOPosix
 import Testing
 
 /// Raw bytes of HTTP/1 against a real socket.
-@Suite struct HTTP1Tests {
+@Suite(.timeLimit(.minutes(1))) struct HTTP1Tests {
     private func exchange(
         _ request: String,
         limits: HTTPLimits = HTTPLimits(),
@@ -226,6 +226,28 @@ import Testing
             #expect(await busy.receive().hasSuffix("1\r\na\r\n1\r\nz\r\n0\r\n\r\n"))
             #expect(await idle.receive() == "")
             await shutdown
+        }
+    }
+
+    @Test func twoHundredStreamsThatAreLeftAreForgotten() async throws {
+        let (closed, continuation) = AsyncStream.makeStream(of: CloseReason.self)
+        try await withServer { exchange in
+            exchange.onClose = { continuation.yield($0) }
+            exchange.start(ResponseHead(status: 200, headers: ["content-type": "text/event-stream"]))
+            exchange.write(ByteBuffer(string: "data: x\n\n"))
+        } _: { port, server in
+            var viewers: [RawConnection] = []
+            for _ in 0..<200 {
+                let viewer = try await RawConnection.connect(port: port)
+                try await viewer.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+                _ = await viewer.receive { $0.contains("data: x") }
+                viewers.append(viewer)
+            }
+            for viewer in viewers { viewer.close() }
+            var reasons = closed.makeAsyncIterator()
+            for _ in viewers { #expect(await reasons.next() == .disconnected) }
+            // Returns when the last connection has ended, and here nobody is left to wait for.
+            await server.shutdown(grace: .seconds(60))
         }
     }
 }

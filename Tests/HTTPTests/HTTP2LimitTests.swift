@@ -1,10 +1,13 @@
-import HTTP
+import Glibc
+import Logging
 import NIOCore
 import Synchronization
 import Testing
 
+@testable import HTTP
+
 /// What a misbehaving HTTP/2 peer gets, frame by frame over a real socket.
-@Suite(.timeLimit(.minutes(1))) struct HTTP2LimitTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct HTTP2LimitTests {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(4, stream: 0, [])
     /// `GET / http`, authority `x`.
     static let get: [UInt8] = [0x82, 0x86, 0x84, 0x41, 0x01, UInt8(ascii: "x")]
@@ -15,46 +18,76 @@ import Testing
             + withUnsafeBytes(of: UInt32(stream).bigEndian, Array.init) + payload
     }
 
-    /// One round of each flood; the number is that of the round.
-    static let floods: [(name: String, round: @Sendable (Int) -> [UInt8])] = [
-        ("PING", { _ in frame(6, stream: 0, [0, 0, 0, 0, 0, 0, 0, 0]) }),
-        ("SETTINGS", { _ in frame(4, stream: 0, []) }),
-        ("PRIORITY", { frame(2, stream: 2 * $0 + 1, [0, 0, 0, 0, 1]) }),
-        ("WINDOW_UPDATE", { _ in frame(8, stream: 0, [0, 0, 0, 1]) }),
-        (
-            "empty DATA",
-            { ($0 == 0 ? frame(1, flags: 4, stream: 1, [0x83] + get.dropFirst()) : []) + frame(0, stream: 1, []) }
-        ),
-        (
-            "rapid reset",
-            { frame(1, flags: 5, stream: 2 * $0 + 1, get) + frame(3, stream: 2 * $0 + 1, [0, 0, 0, 8]) }
-        ),
-        (
-            "provoked reset",
-            { frame(1, flags: 5, stream: 2 * $0 + 1, get) + frame(8, stream: 2 * $0 + 1, [0, 0, 0, 0]) }
-        ),
-        ("CONTINUATION", { frame($0 == 0 ? 1 : 9, stream: 1, $0 == 0 ? get : [0x40, 1, 97, 1, 98]) }),
-        ("streams above the limit", { frame(1, flags: 4, stream: 2 * $0 + 1, [0x83] + get.dropFirst()) }),
+    /// A request that goes on.
+    static let post = [0x83] + get.dropFirst()
+
+    struct Flood: Sendable, CustomTestStringConvertible {
+        let name: String
+        /// After so many rounds the connection has to have been ended.
+        let bound: Int
+        /// What is sent in the round of that number.
+        let round: @Sendable (Int) -> [UInt8]
+
+        init(_ name: String, bound: Int = 2_500, _ round: @escaping @Sendable (Int) -> [UInt8]) {
+            (self.name, self.bound, self.round) = (name, bound, round)
+        }
+
+        var testDescription: String { name }
+    }
+
+    static let floods = [
+        Flood("PING") { _ in frame(6, stream: 0, [0, 0, 0, 0, 0, 0, 0, 0]) },
+        Flood("SETTINGS") { _ in frame(4, stream: 0, []) },
+        Flood("PRIORITY") { frame(2, stream: 2 * $0 + 1, [0, 0, 0, 0, 1]) },
+        Flood("WINDOW_UPDATE") { _ in frame(8, stream: 0, [0, 0, 0, 1]) },
+        Flood("empty DATA") { ($0 == 0 ? frame(1, flags: 4, stream: 1, post) : []) + frame(0, stream: 1, []) },
+        Flood("rapid reset", bound: 1_200) {
+            frame(1, flags: 5, stream: 2 * $0 + 1, get) + frame(3, stream: 2 * $0 + 1, [0, 0, 0, 8])
+        },
+        Flood("reset provoked by a window of 0", bound: 1_200) {
+            frame(1, flags: 4, stream: 2 * $0 + 1, post) + frame(8, stream: 2 * $0 + 1, [0, 0, 0, 0])
+        },
+        Flood("reset provoked by DATA after the end", bound: 1_200) {
+            frame(1, flags: 5, stream: 2 * $0 + 1, get) + frame(0, stream: 2 * $0 + 1, [1])
+        },
+        Flood("CONTINUATION", bound: 16) { frame($0 == 0 ? 1 : 9, stream: 1, $0 == 0 ? get : [0x40, 1, 97, 1, 98]) },
+        Flood("streams above the limit") { frame(1, flags: 4, stream: 2 * $0 + 1, post) },
+        // One field of 4,000 bytes is put into the dynamic table, and then named again and again by one byte.
+        Flood("HPACK bomb", bound: 1_500) {
+            let name: [UInt8] = [0x40, 1, 97, 0x7F, 0xA1, 0x1E]
+            let field = $0 == 0 ? name + [UInt8](repeating: 98, count: 4_000) : []
+            return frame(1, flags: 5, stream: 2 * $0 + 1, get + field + [UInt8](repeating: 0xBE, count: 4_000))
+        },
     ]
 
-    @Test(arguments: floods.indices)
-    func floodEndsTheConnectionAndNoOther(index: Int) async throws {
+    /// Resident memory of this process, in KiB.
+    private var residentKilobytes: Int {
+        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+        defer { fclose(file) }
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = fread(&text, 1, text.count, file)
+        let fields = String(decoding: text[..<count], as: UTF8.self).split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) / 1024 : 0
+    }
+
+    @Test(arguments: floods) func floodEndsItsConnectionAndHarmsNoOther(flood: Flood) async throws {
         try await withServer(handler: echo) { port, _ in
+            let memory = residentKilobytes
             let attacker = try await RawConnection.connect(port: port)
+            let other = try await RawConnection.connect(port: port)
             try await attacker.send(Self.preface)
-            var isOpen = true
-            for start in stride(from: 0, to: 20_000, by: 500) where isOpen {
-                let burst = (start..<start + 500).flatMap(Self.floods[index].round)
+            for start in stride(from: 0, to: flood.bound, by: 100) {
+                let burst = (start..<min(start + 100, flood.bound)).flatMap(flood.round)
                 do {
                     try await attacker.send(burst)
                 } catch {
-                    isOpen = false
+                    break
                 }
+                try await other.send("GET /\(start) HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(await other.receive { $0.hasSuffix("GET /\(start) []") }.hasSuffix("GET /\(start) []"))
             }
             _ = await attacker.receive()
-            let other = try await RawConnection.connect(port: port)
-            try await other.send("GET /o HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            #expect(await other.receive().hasSuffix("GET /o []"))
+            #expect(residentKilobytes - memory < 32 * 1024)
         }
     }
 
@@ -98,7 +131,7 @@ import Testing
             // The acknowledgement makes the limit binding.
             try await connection.send(Self.preface + Self.frame(4, flags: 1, stream: 0, []))
             for stream in [1, 3, 5] {
-                try await connection.send(Self.frame(1, flags: 4, stream: stream, [0x83] + Self.get.dropFirst()))
+                try await connection.send(Self.frame(1, flags: 4, stream: stream, Self.post))
             }
             let text = String(decoding: refusal, as: UTF8.self)
             _ = await connection.receive { $0.contains(text) }
@@ -138,10 +171,66 @@ import Testing
             // `content-length: 100001`, by index 28 of the static table.
             let length: [UInt8] = [0x0F, 0x0D, 6] + Array("100001".utf8)
             try await connection.send(
-                Self.preface + Self.frame(1, flags: 4, stream: 1, [0x83] + Self.get.dropFirst() + length)
+                Self.preface + Self.frame(1, flags: 4, stream: 1, Self.post + length)
             )
             let text = String(decoding: stop, as: UTF8.self)
             #expect(await connection.receive { $0.contains(text) }.contains("413"))
         }
+    }
+
+    @Test func requestThatIsLeftStandingIsReset() async throws {
+        var limits = HTTPLimits()
+        limits.stallTimeout = .seconds(1)
+        try await withServer(limits: limits, handler: echo) { port, _ in
+            let connection = try await RawConnection.connect(port: port)
+            try await connection.send(Self.preface + Self.frame(1, flags: 4, stream: 1, Self.post))
+            let reset = String(decoding: Self.frame(3, stream: 1, [0, 0, 0, 8]), as: UTF8.self)
+            #expect(await connection.receive { $0.contains(reset) }.contains(reset))
+        }
+    }
+
+    @Test func headerListThatIsLeftOpenEndsTheConnection() async throws {
+        var limits = HTTPLimits()
+        limits.headerTimeout = .seconds(1)
+        try await withServer(limits: limits, handler: echo) { port, _ in
+            let connection = try await RawConnection.connect(port: port)
+            try await connection.send(Self.preface + Self.frame(1, stream: 1, Self.get))
+            _ = await connection.receive()
+        }
+    }
+
+    @Test func streamsThatAreNotReadShareOneBound() async throws {
+        var limits = HTTPLimits()
+        limits.maxConcurrentStreams = 2_000
+        let (sizes, continuation) = AsyncStream.makeStream(of: Int.self)
+        let piece = ByteBuffer(repeating: 1, count: 1_000)
+        try await withServer(limits: limits) { exchange in
+            exchange.start(ResponseHead(status: 200))
+            var written = 0
+            while exchange.isWritable {
+                exchange.write(piece)
+                written += piece.readableBytes
+            }
+            continuation.yield(written)
+        } _: { port, _ in
+            let connection = try await RawConnection.connect(port: port)
+            let noWindow = Self.frame(4, stream: 0, [0, 4, 0, 0, 0, 0])
+            let requests = (0..<2_000).flatMap { Self.frame(1, flags: 5, stream: 2 * $0 + 1, Self.get) }
+            try await connection.send(Self.preface + noWindow + requests)
+            var total = 0
+            var iterator = sizes.makeAsyncIterator()
+            for _ in 0..<2_000 { total += await iterator.next() ?? 0 }
+            #expect(total < 48 * 1024 * 1024)
+            #expect(total >= 2_000 * 16_000, "each stream has its share")
+        }
+    }
+
+    @Test func refusalsAreCountedAndTheFirstIsLogged() {
+        let recorder = Recorder()
+        let logger = Logger(label: "test", factory: { _ in recorder })
+        var log = RefusalLog(counters: RefusalCounters(factory: recorder), logger: logger, peer: nil)
+        for refusal in [Refusal.headerSize, .headerSize, .flood] { log.note(refusal) }
+        #expect(recorder.counts.withLock { $0 } == ["header_size": 2, "flood": 1])
+        #expect(recorder.lines.withLock { $0 } == ["refused header_size"])
     }
 }

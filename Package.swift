@@ -96,6 +96,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "interop-server",
+            dependencies: ["RPC", "HTTP", nio("NIOCore"), nio("NIOPosix"), logging, signals],
+            path: "Sources/InteropServer",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["Redis", "Store", "RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging],

@@ -11,11 +11,11 @@ public final class Exchange {
     public let request: RequestHead
 
     /// Called when half of the unsent bytes are sent, after ``isWritable`` was false.
-    public var onWritable: (() -> Void)?
+    @exclusivity(unchecked) public var onWritable: (() -> Void)?
     /// Called exactly once, when the exchange has ended in both directions or was cut off.
-    public var onClose: ((CloseReason) -> Void)?
+    @exclusivity(unchecked) public var onClose: ((CloseReason) -> Void)?
     /// Called when the server begins to shut down, so that an endless response can come to an end of its own.
-    public var onDrain: (() -> Void)?
+    @exclusivity(unchecked) public var onDrain: (() -> Void)?
 
     /// Nil once closed, which is what makes every later call a no-op.
     @exclusivity(unchecked) private var transport: ExchangeTransport?

@@ -1,4 +1,4 @@
-import NIOCore
+import Glibc
 
 /// One header list of HTTP/2 as it arrives: the bytes of its fields one after the other, decoded when it is complete.
 ///
@@ -6,18 +6,22 @@ import NIOCore
 /// fields becomes a string. nghttp2 has checked the syntax (RFC 9113 sections 8.2 and 8.3) before a field gets here, but
 /// bounds neither the size nor the number of the fields: that is done here.
 struct HeaderBlock {
-    /// For each field the length of its name, that of its value (4 bytes each), name and value.
-    private(set) var bytes = ByteBuffer()
+    /// The memory, of which the first ``count`` bytes are used. For each field the length of its name, that of its
+    /// value (4 bytes each), name and value.
+    private var memory: [UInt8] = []
+    private(set) var count = 0
     /// The size by the rule of RFC 9113 section 6.5.2.
     private var size = 0
     private var fieldCount = 0
 
     private static let prefixLength = 8
+    /// Most lists are shorter, and no more stays with an idle connection.
+    private static let usualCount = 512
 
     /// Starts another list in the same memory, unless that has become large.
     mutating func reset() {
-        if bytes.capacity <= 1024 { bytes.clear() } else { bytes = ByteBuffer() }
-        (size, fieldCount) = (0, 0)
+        if memory.count > Self.usualCount { memory = [] }
+        (count, size, fieldCount) = (0, 0, 0)
     }
 
     /// Adds a field; false when the list is too large to be accepted.
@@ -30,16 +34,35 @@ struct HeaderBlock {
         size += name.count + value.count + 32
         if !Self.isPseudo(name) { fieldCount += 1 }
         guard size <= maxBytes, fieldCount <= maxCount else { return false }
-        let length = Self.prefixLength + name.count + value.count
-        // Most lists fit into what is reserved for the first field.
-        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: max(length, bytes.capacity == 0 ? 512 : 0)) { target in
-            target.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
-            target.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
-            UnsafeMutableRawBufferPointer(rebasing: target[Self.prefixLength...]).copyBytes(from: name)
-            UnsafeMutableRawBufferPointer(rebasing: target[(Self.prefixLength + name.count)...]).copyBytes(from: value)
-            return length
+        let start = count
+        count += Self.prefixLength + name.count + value.count
+        if count > memory.count { grow() }
+        memory.withUnsafeMutableBytes { memory in
+            let field = UnsafeMutableRawBufferPointer(rebasing: memory[start..<count])
+            field.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
+            field.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
+            let text = UnsafeMutableRawBufferPointer(rebasing: field[Self.prefixLength...])
+            text.copyBytes(from: name)
+            UnsafeMutableRawBufferPointer(rebasing: text[name.count...]).copyBytes(from: value)
         }
         return true
+    }
+
+    /// Makes room for ``count`` bytes, and for as many more as there are.
+    private mutating func grow() {
+        let length = max(Self.usualCount, 2 * count)
+        memory.append(contentsOf: repeatElement(0, count: length - memory.count))
+    }
+
+    /// The bytes of the list, which tell it from any other.
+    var bytes: [UInt8] { Array(memory[..<count]) }
+
+    /// Whether the list consists of these bytes.
+    func equals(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count == count, count > 0 else { return bytes.count == count }
+        return memory.withUnsafeBufferPointer { left in
+            bytes.withUnsafeBufferPointer { right in memcmp(left.baseAddress!, right.baseAddress!, count) == 0 }
+        }
     }
 
     private static func isPseudo(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -50,7 +73,8 @@ struct HeaderBlock {
     func decoded() -> HeaderList {
         var list = HeaderList()
         list.headers.reserveCapacity(fieldCount)
-        bytes.withUnsafeReadableBytes { bytes in
+        memory.withUnsafeBytes { memory in
+            let bytes = UnsafeRawBufferPointer(rebasing: memory[..<count])
             var offset = 0
             while offset < bytes.count {
                 let nameLength = Int(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))

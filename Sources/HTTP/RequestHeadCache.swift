@@ -9,18 +9,18 @@ struct RequestHeadCache {
     /// Bytes of the longest list that is kept, which bounds what an idle connection holds.
     private static let maxBytes = 1024
 
-    private var entries: [(bytes: ByteBuffer, head: RequestHead)] = []
+    private var entries: [(bytes: [UInt8], head: RequestHead)] = []
     private var oldest = 0
 
     /// The head that a complete header list means.
     mutating func head(_ block: HeaderBlock, remoteAddress: SocketAddress?) -> RequestHead {
-        for index in entries.indices where entries[index].bytes == block.bytes { return entries[index].head }
+        for index in entries.indices where block.equals(entries[index].bytes) { return entries[index].head }
         let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
-        if block.bytes.readableBytes <= Self.maxBytes { keep((ByteBuffer(buffer: block.bytes), head)) }
+        if block.count <= Self.maxBytes { keep((block.bytes, head)) }
         return head
     }
 
-    private mutating func keep(_ entry: (bytes: ByteBuffer, head: RequestHead)) {
+    private mutating func keep(_ entry: (bytes: [UInt8], head: RequestHead)) {
         guard entries.count == Self.capacity else { return entries.append(entry) }
         entries[oldest] = entry
         oldest = (oldest + 1) % Self.capacity

@@ -1,7 +1,8 @@
 """Swift value types and the method table, from a descriptor set. Called by tools/generate; see there.
 
 One Swift struct per message, with conversions from and to the C struct that protobuf-c makes. Supported is what our contract uses:
-singular and repeated scalars, strings, bytes, enums and messages, oneofs of messages, map<string, string>.
+singular and repeated scalars, strings, bytes, enums and messages, oneofs of messages and strings, maps of strings to strings or
+messages.
 """
 import os
 import sys
@@ -86,9 +87,15 @@ class Field:
         return SCALARS[self.proto.type]
 
     @property
+    def entry_value(self):
+        """The values of a map: messages or strings."""
+        value = self.entry.field[1]
+        return swift_type(value.type_name) if value.type == F.TYPE_MESSAGE else "String"
+
+    @property
     def type(self):
         if self.entry is not None:
-            return "OrderedDictionary<String, String>"
+            return f"OrderedDictionary<String, {self.entry_value}>"
         if self.repeated:
             return f"[{self.element}]"
         return self.element + ("?" if self.is_message else "")
@@ -105,13 +112,17 @@ class Field:
             return f"{self.element}(rawValue: 0)"
         return ZERO.get(self.element, "0")
 
+    @property
+    def plural(self):
+        return {True: "messages"}.get(self.is_message, {"String": "strings", "[UInt8]": "blobs"}.get(self.element, "scalars"))
+
     def read(self):
         c = f"c.{self.c}"
         if self.entry is not None:
-            return f"CField.dictionary(c.n_{self.c}, {c}) {{ ($0.key, $0.value) }}"
+            kind = "string" if self.entry_value == "String" else "message"
+            return f"CField.dictionary(c.n_{self.c}, {c}) {{ ($0.key, CField.{kind}($0.value)) }}"
         if self.repeated:
-            kind = "messages" if self.is_message else "strings" if self.element == "String" else "scalars"
-            return f"CField.{kind}(c.n_{self.c}, {c})"
+            return f"CField.{self.plural}(c.n_{self.c}, {c})"
         if self.is_message:
             return f"CField.message({c})"
         if self.proto.type == F.TYPE_STRING:
@@ -124,16 +135,22 @@ class Field:
             return f"{self.element}(rawValue: Int({c}.rawValue))"
         return c
 
+    def read_case(self):
+        """The case of a oneof that this field is."""
+        if self.is_message:
+            return f"CField.message(c.{self.c}).map {{ .{self.name}($0) }}"
+        return f".{self.name}(CField.string(c.{self.c}))"
+
     def write(self):
         target, value = f"c.pointee.{self.c}", self.name
         if self.entry is not None:
             entry = f"{self.prefix}__{self.entry.name}"
             init = c_prefix(self.proto.type_name) + "__init"
+            kind = "string" if self.entry_value == "String" else "message"
             return (f"(c.pointee.n_{self.c}, {target}) = arena.entries({value}, of: {entry}.self, {init}) {{\n"
-                    f"            $0.pointee.key = $1\n            $0.pointee.value = $2\n        }}")
+                    f"            $0.pointee.key = $1\n            $0.pointee.value = arena.{kind}($2)\n        }}")
         if self.repeated:
-            kind = "messages" if self.is_message else "strings" if self.element == "String" else "scalars"
-            return f"(c.pointee.n_{self.c}, {target}) = arena.{kind}({value})"
+            return f"(c.pointee.n_{self.c}, {target}) = arena.{self.plural}({value})"
         if self.is_message:
             return f"{target} = arena.message(ifPresent: {value})"
         if self.proto.type == F.TYPE_STRING:
@@ -196,7 +213,7 @@ def message_code(file, index, message, package):
             for field in fields:
                 if field.in_oneof and field.proto.oneof_index == number:
                     constant = oneof_constant(prefix, oneof, field.proto.name)
-                    out += f"        case {constant}: {camel(oneof)} = CField.message(c.{field.c}).map {{ .{field.name}($0) }}\n"
+                    out += f"        case {constant}: {camel(oneof)} = {field.read_case()}\n"
             out += f"        default: {camel(oneof)} = nil\n        }}\n"
     out += "    }\n\n"
     out += f"    func fill(_ c: UnsafeMutablePointer<{cname}>, in arena: Arena) {{\n        {prefix}__init(c)\n"
@@ -208,7 +225,7 @@ def message_code(file, index, message, package):
             if field.in_oneof and field.proto.oneof_index == number:
                 out += f"        case .{field.name}(let value):\n"
                 out += f"            c.pointee.{oneof}_case = {oneof_constant(prefix, oneof, field.proto.name)}\n"
-                out += f"            c.pointee.{field.c} = arena.message(value)\n"
+                out += f"            c.pointee.{field.c} = arena.{'message' if field.is_message else 'string'}(value)\n"
         out += "        case nil: break\n        }\n"
     return out + "    }\n}\n"
 
@@ -242,6 +259,11 @@ for name in message_files:
     names += [f".{file.package}.{m.name}" for m in file.message_type]
 
 # The methods.
+def method_ident(package, name):  # "GetThread" -> "getThread", "grpc.health.v1" and "Check" -> "healthV1Check"
+    words = [] if package.startswith("baud.") else package.split(".")[1:]
+    return camel("_".join(words + [name[:1].lower() + name[1:] if not words else name]))
+
+
 table = HEADER + "extension Method {\n"
 methods = []
 for file in descriptor_set.file:
@@ -249,7 +271,7 @@ for file in descriptor_set.file:
         for method in service.method:
             route = method.options.Extensions[route_pb2.route]
             full = f"{file.package}.{service.name}"
-            ident = method.name[:1].lower() + method.name[1:] if file.package.startswith("baud") else service.name.lower() + method.name
+            ident = method_ident(file.package, method.name)
             methods.append(ident)
             verb = f"Route(verb: \"{route.verb}\", path: \"{route.path}\")" if route.path else "nil"
             table += (f"    public static let {ident} = Method(\n        service: \"{full}\",\n        name: \"{method.name}\",\n"
@@ -260,6 +282,63 @@ table += "\n    /// Every method of the contract.\n    public static let all = [
 table += "".join(f"        {m},\n" for m in methods) + "    ]\n}\n"
 open(os.path.join(swift_dir, "Methods.pb.swift"), "w").write(table)
 
+# The index of the descriptor set: where each file is, and what it declares.
+def varint(at):  # the number there, and the place after it
+    value = shift = 0
+    while True:
+        value |= (raw[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if raw[at - 1] < 128:
+            return value, at
+
+
+def file_ranges():  # a FileDescriptorSet is nothing but files: a tag byte, the length, the bytes
+    at = 0
+    while at < len(raw):
+        length, start = varint(at + 1)
+        yield start, start + length
+        at = start + length
+
+
+def message_symbols(scope, message):
+    full = f"{scope}.{message.name}"
+    yield full
+    yield from (f"{full}.{part.name}" for part in [*message.field, *message.oneof_decl])
+    yield from (symbol for enum in message.enum_type for symbol in enum_symbols(full, enum))
+    yield from (symbol for nested in message.nested_type for symbol in message_symbols(full, nested))
+
+
+def enum_symbols(scope, enum):  # values are siblings of their enum
+    yield f"{scope}.{enum.name}"
+    yield from (f"{scope}.{value.name}" for value in enum.value)
+
+
+def file_symbols(file):
+    scope = file.package
+    for message in file.message_type:
+        yield from message_symbols(scope, message)
+    for enum in file.enum_type:
+        yield from enum_symbols(scope, enum)
+    yield from (f"{scope}.{extension.name}" for extension in file.extension)
+    for service in file.service:
+        yield f"{scope}.{service.name}"
+        yield from (f"{scope}.{service.name}.{method.name}" for method in service.method)
+
+
+def swift_list(texts):
+    return "[" + ", ".join(f'"{text}"' for text in texts) + "]"
+
+
+index = HEADER + "extension Descriptors {\n    /// Every file of the descriptor set.\n    static let files: [File] = [\n"
+for file, (start, end) in zip(descriptor_set.file, file_ranges()):
+    # Nobody asks for what describes descriptors but by its file's name, and it has many symbols.
+    symbols = [] if file.package == "google.protobuf" else file_symbols(file)
+    extensions = ", ".join(f'Extension(of: "{e.extendee[1:]}", number: {e.number})' for e in file.extension)
+    index += (f'        File(\n            name: "{file.name}",\n            range: {start}..<{end},\n'
+              f"            imports: {swift_list(file.dependency)},\n            symbols: {swift_list(symbols)},\n"
+              f"            extensions: [{extensions}]\n        ),\n")
+open(os.path.join(swift_dir, "Descriptors.pb.swift"), "w").write(index + "    ]\n}\n")
+
 # The C side: descriptors as functions (Swift 6 does not import mutable globals), and the descriptor set.
 include = os.path.join(c_dir, "include")
 head = "// Made by tools/generate from proto/. Not to be edited by hand.\n#pragma once\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
@@ -268,7 +347,9 @@ for full in names:
     p = c_prefix(full)
     head += (f"static inline const ProtobufCMessageDescriptor *{p}__descriptor_pointer(void) {{\n    return &{p}__descriptor;\n}}\n\n")
 head += "/// The contract as a serialized google.protobuf.FileDescriptorSet, for server reflection.\n"
-head += "extern const uint8_t baud_descriptor_set[];\nextern const size_t baud_descriptor_set_size;\n"
+head += "extern const uint8_t baud_descriptor_set[];\nextern const size_t baud_descriptor_set_size;\n\n"
+head += "static inline const uint8_t *descriptor_set_bytes(void) {\n    return baud_descriptor_set;\n}\n\n"
+head += "static inline size_t descriptor_set_length(void) {\n    return baud_descriptor_set_size;\n}\n"
 open(os.path.join(include, "protos.h"), "w").write(head)
 open(os.path.join(include, "module.modulemap"), "w").write('module CProtos {\n    umbrella header "protos.h"\n    export *\n}\n')
 rows = [", ".join(f"0x{b:02x}" for b in raw[i:i + 20]) for i in range(0, len(raw), 20)]

@@ -1,5 +1,6 @@
 public import HTTP
 public import Logging
+internal import Messages
 internal import NIOCore
 public import NIOPosix
 internal import RPC
@@ -56,12 +57,17 @@ public final class Gateway: Service {
             logger: logger
         )
         let endpoints = self.endpoints
-        let router = MethodRouter(
+        let services = Method.all.reduce(into: [String]()) { if $0.last != $1.service { $0.append($1.service) } }
+        let health = HealthService(services: services) { [store] in try await store.ping() }
+        await health.probe()
+        var router = MethodRouter(
             endpoints,
             fanouts: fanouts,
             maxMessageBytes: configuration.maxBodyBytes,
             logger: logger
         )
+        health.register(in: &router)
+        ReflectionService(services: services).register(in: &router)
         let shim = Shim(
             routes: RouteTable(endpoints),
             fanouts: fanouts,
@@ -69,11 +75,13 @@ public final class Gateway: Service {
             maxBodyBytes: configuration.maxBodyBytes,
             logger: logger
         )
-        let server = HTTPServer(configuration: configuration.server, group: group, logger: logger) { exchange in
+        let server = HTTPServer(configuration: configuration.server, group: group, logger: logger) {
+            [router] exchange in
             if !router.handle(exchange) { shim.handle(exchange) }
         }
         let address = try await server.start()
         onListening(configuration.server.host, address.port ?? configuration.server.port)
+        async let _: Void = health.run()
         // Ends when the process is asked to stop; being cancelled means the same, more urgently.
         try? await gracefulShutdown()
         await server.shutdown(grace: configuration.grace)

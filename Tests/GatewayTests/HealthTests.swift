@@ -26,23 +26,6 @@ struct HealthTests {
         }
     }
 
-    @Test(arguments: ["", "baud.v1.AgentService", "grpc.health.v1.Health"])
-    func `services that are served`(service: String) async throws {
-        try await withStore { store, _, _ in
-            let check: HealthCheckResponse = try await call(.healthCheck, HealthCheckRequest(service: service), store)
-            #expect(check.status == .serving)
-        }
-    }
-
-    @Test func `a service that is not there`() async throws {
-        try await withStore { store, _, _ in
-            let error = await #expect(throws: StoreError.self) {
-                let _: HealthCheckResponse = try await call(.healthCheck, HealthCheckRequest(service: "x"), store)
-            }
-            #expect(error?.code == .notFound)
-        }
-    }
-
     @Test func `without Redis it says so, and answers 503`() async throws {
         try await withStore { store, redis, _ in
             await redis.kill()

@@ -90,6 +90,6 @@ struct MessageTests {
         #expect(Method.streamThread.path == "/baud.v1.AgentService/StreamThread")
         #expect(Method.executeRun.route?.verb == "POST")
         #expect(Method.executeRun.route?.path == "/api/agent/{thread_id}/execute")
-        #expect(Method.healthCheck.route == nil)
+        #expect(Method.healthV1Check.route == nil)
     }
 }

@@ -9,6 +9,7 @@
 #include "baud/v1/event.pb-c.h"
 #include "baud/v1/system.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
 
 static inline const ProtobufCMessageDescriptor *baud__v1__run__descriptor_pointer(void) {
     return &baud__v1__run__descriptor;
@@ -170,6 +171,54 @@ static inline const ProtobufCMessageDescriptor *grpc__health__v1__health_check_r
     return &grpc__health__v1__health_check_response__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor *grpc__health__v1__health_list_request__descriptor_pointer(void) {
+    return &grpc__health__v1__health_list_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__health__v1__health_list_response__descriptor_pointer(void) {
+    return &grpc__health__v1__health_list_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__server_reflection_request__descriptor_pointer(void) {
+    return &grpc__reflection__v1__server_reflection_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__extension_request__descriptor_pointer(void) {
+    return &grpc__reflection__v1__extension_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__server_reflection_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__server_reflection_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__file_descriptor_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__file_descriptor_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__extension_number_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__extension_number_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__list_service_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__list_service_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__service_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__service_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *grpc__reflection__v1__error_response__descriptor_pointer(void) {
+    return &grpc__reflection__v1__error_response__descriptor;
+}
+
 /// The contract as a serialized google.protobuf.FileDescriptorSet, for server reflection.
 extern const uint8_t baud_descriptor_set[];
 extern const size_t baud_descriptor_set_size;
+
+static inline const uint8_t *descriptor_set_bytes(void) {
+    return baud_descriptor_set;
+}
+
+static inline size_t descriptor_set_length(void) {
+    return baud_descriptor_set_size;
+}

@@ -1,23 +1,13 @@
 internal import Messages
 internal import Store
 
-/// Whether the system can serve.
+/// Whether the system can serve, and what it is; for people. Load balancers ask ``HealthService``.
 struct HealthUseCases: Sendable {
     let store: Store
     let version: String
 
     var endpoints: [Endpoint] {
-        [
-            .unary(.getHealth, httpStatus: Self.httpStatus(of:)) { (_: GetHealthRequest, _) in await health() },
-            .unary(.healthCheck) { (request: HealthCheckRequest, _) in
-                // The empty name stands for the whole server.
-                guard request.service.isEmpty || Method.all.contains(where: { $0.service == request.service }) else {
-                    throw StoreError(.notFound, "there is no service \(request.service)", field: "service")
-                }
-                let status = await health().status == "ok" ? ServingStatus.serving : .notServing
-                return HealthCheckResponse(status: status)
-            },
-        ]
+        [.unary(.getHealth, httpStatus: Self.httpStatus(of:)) { (_: GetHealthRequest, _) in await health() }]
     }
 
     @Sendable private static func httpStatus(of health: Health) -> Int { health.status == "ok" ? 200 : 503 }

@@ -1,12 +1,36 @@
 // Made by tools/generate from proto/. Not to be edited by hand.
 
 extension Method {
-    public static let healthCheck = Method(
+    public static let healthV1Check = Method(
         service: "grpc.health.v1.Health",
         name: "Check",
         request: MessageType(HealthCheckRequest.self),
         response: MessageType(HealthCheckResponse.self),
         isServerStreaming: false,
+        route: nil
+    )
+    public static let healthV1List = Method(
+        service: "grpc.health.v1.Health",
+        name: "List",
+        request: MessageType(HealthListRequest.self),
+        response: MessageType(HealthListResponse.self),
+        isServerStreaming: false,
+        route: nil
+    )
+    public static let healthV1Watch = Method(
+        service: "grpc.health.v1.Health",
+        name: "Watch",
+        request: MessageType(HealthCheckRequest.self),
+        response: MessageType(HealthCheckResponse.self),
+        isServerStreaming: true,
+        route: nil
+    )
+    public static let reflectionV1ServerReflectionInfo = Method(
+        service: "grpc.reflection.v1.ServerReflection",
+        name: "ServerReflectionInfo",
+        request: MessageType(ServerReflectionRequest.self),
+        response: MessageType(ServerReflectionResponse.self),
+        isServerStreaming: true,
         route: nil
     )
     public static let initiateThread = Method(
@@ -105,10 +129,21 @@ extension Method {
         isServerStreaming: false,
         route: Route(verb: "GET", path: "/health")
     )
+    public static let reflectionV1alphaServerReflectionInfo = Method(
+        service: "grpc.reflection.v1alpha.ServerReflection",
+        name: "ServerReflectionInfo",
+        request: MessageType(ServerReflectionRequest.self),
+        response: MessageType(ServerReflectionResponse.self),
+        isServerStreaming: true,
+        route: nil
+    )
 
     /// Every method of the contract.
     public static let all = [
-        healthCheck,
+        healthV1Check,
+        healthV1List,
+        healthV1Watch,
+        reflectionV1ServerReflectionInfo,
         initiateThread,
         getThread,
         listThreads,
@@ -121,5 +156,6 @@ extension Method {
         executeAndStream,
         streamFlow,
         getHealth,
+        reflectionV1alphaServerReflectionInfo,
     ]
 }

@@ -63,7 +63,7 @@ extension Thread: CMessage {
     init(c: Baud__V1__Thread) {
         threadID = CField.string(c.thread_id)
         status = CField.string(c.status)
-        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, $0.value) }
+        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, CField.string($0.value)) }
         createdAt = c.created_at
         updatedAt = c.updated_at
         activeRunID = CField.string(c.active_run_id)
@@ -83,7 +83,7 @@ extension Thread: CMessage {
             baud__v1__thread__metadata_entry__init
         ) {
             $0.pointee.key = $1
-            $0.pointee.value = $2
+            $0.pointee.value = arena.string($2)
         }
         c.pointee.created_at = createdAt
         c.pointee.updated_at = updatedAt
@@ -122,7 +122,7 @@ extension InitiateThreadRequest: CMessage {
     }
 
     init(c: Baud__V1__InitiateThreadRequest) {
-        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, $0.value) }
+        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, CField.string($0.value)) }
         idempotencyKey = CField.string(c.idempotency_key)
     }
 
@@ -134,7 +134,7 @@ extension InitiateThreadRequest: CMessage {
             baud__v1__initiate_thread_request__metadata_entry__init
         ) {
             $0.pointee.key = $1
-            $0.pointee.value = $2
+            $0.pointee.value = arena.string($2)
         }
         if !idempotencyKey.isEmpty { c.pointee.idempotency_key = arena.string(idempotencyKey) }
     }

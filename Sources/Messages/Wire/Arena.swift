@@ -63,18 +63,22 @@ final class Arena {
         return (values.count, copy)
     }
 
-    /// The entries of a `map<string, string>`, which protobuf-c lays out as repeated messages of a key and a value.
-    func entries<E>(
-        _ values: some Sequence<(key: String, value: String)>,
+    func blobs(_ values: [[UInt8]]) -> (Int, UnsafeMutablePointer<ProtobufCBinaryData>?) {
+        scalars(values.map { bytes($0) })
+    }
+
+    /// The entries of a map with string keys, which protobuf-c lays out as repeated messages of a key and a value.
+    func entries<E, Value>(
+        _ values: some Sequence<(key: String, value: Value)>,
         of type: E.Type,
         _ initialize: (UnsafeMutablePointer<E>?) -> Void,
-        _ set: (UnsafeMutablePointer<E>, UnsafeMutablePointer<CChar>, UnsafeMutablePointer<CChar>) -> Void
+        _ set: (UnsafeMutablePointer<E>, UnsafeMutablePointer<CChar>, Value) -> Void
     ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<E>?>?) {
         pointers(
             values.map { key, value in
                 let entry = allocate(E.self)
                 initialize(entry)
-                set(entry, string(key), string(value))
+                set(entry, string(key), value)
                 return entry
             }
         )

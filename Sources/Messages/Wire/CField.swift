@@ -26,20 +26,24 @@ enum CField {
         UnsafeBufferPointer(start: values, count: count).map { string($0) }
     }
 
+    static func blobs(_ count: Int, _ values: UnsafeMutablePointer<ProtobufCBinaryData>?) -> [[UInt8]] {
+        UnsafeBufferPointer(start: values, count: count).map { bytes($0) }
+    }
+
     static func scalars<T>(_ count: Int, _ values: UnsafeMutablePointer<T>?) -> [T] {
         Array(UnsafeBufferPointer(start: values, count: count))
     }
 
     /// The last of two entries with one key wins, as the protobuf specification says of maps.
-    static func dictionary<E>(
+    static func dictionary<E, Value>(
         _ count: Int,
         _ entries: UnsafeMutablePointer<UnsafeMutablePointer<E>?>?,
-        _ members: (E) -> (UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<CChar>?)
-    ) -> OrderedDictionary<String, String> {
-        var result = OrderedDictionary<String, String>()
+        _ members: (E) -> (UnsafeMutablePointer<CChar>?, Value?)
+    ) -> OrderedDictionary<String, Value> {
+        var result = OrderedDictionary<String, Value>()
         for case let entry? in UnsafeBufferPointer(start: entries, count: count) {
             let (key, value) = members(entry.pointee)
-            result[string(key)] = string(value)
+            result[string(key)] = value
         }
         return result
     }

@@ -8,14 +8,22 @@ import TestSupport
 import Testing
 
 extension Store {
-    /// The whole log of a thread, decoded.
+    /// The whole log of a thread, decoded. A loop whose connection is still waiting to be made anew is given a moment.
     func log(_ thread: String, after cursor: EventID = .zero, on loop: any EventLoop) async throws -> [Event] {
-        let page = try await withCheckedThrowingContinuation { continuation in
-            loop.execute {
-                self.page(of: thread, after: cursor, count: 10_000, on: loop) { continuation.resume(with: $0) }
+        var attempts = 0
+        while true {
+            do {
+                let page = try await withCheckedThrowingContinuation { continuation in
+                    loop.execute {
+                        self.page(of: thread, after: cursor, count: 10_000, on: loop) { continuation.resume(with: $0) }
+                    }
+                }
+                return try page.events.map { try Event(serialized: Array($0.serialized().readableBytesView)) }
+            } catch let error as StoreError where error.code == .unavailable && attempts < 500 {
+                attempts += 1
+                try await Task.sleep(for: .milliseconds(10))
             }
         }
-        return try page.events.map { try Event(serialized: Array($0.serialized().readableBytesView)) }
     }
 
     /// Takes up the next run of the queue.

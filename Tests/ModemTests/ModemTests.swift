@@ -331,7 +331,8 @@ struct ModemTests {
                 try await bench.redis.start()
                 let events = try await bench.reading { try await $0.log(run.threadID, until: "run_completed") }
                 #expect(events.map(\.type).suffix(2) == ["message_completed", "run_completed"])
-                #expect(try await bench.state(run).attempt == 1)
+                let state = try await bench.reading { try await $0.state(run) }
+                #expect(state.attempt == 1)
             }
         }
     }
@@ -355,7 +356,7 @@ struct ModemTests {
                 #expect(ContinuousClock.now - paused < .milliseconds(1500))
                 await bench.redis.resume()
                 try await bench.reading { try await $0.log(run.threadID, until: "run_completed") }
-                let ended = try await bench.state(run)
+                let ended = try await bench.reading { try await $0.state(run) }
                 #expect(ended.attempt == 2 && ended.text.isEmpty)
             }
         }

@@ -73,7 +73,7 @@ let package = Package(
         room("Curl", ["CCurl"]),
         room("Config", [configuration, toml]),
 
-        room("RPC", ["HTTP", "CZlib", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("RPC", ["HTTP", "CZlib", nio("NIOCore"), logging, deque]),
         room("Store", ["Redis", "Messages", nio("NIOCore"), logging, collections]),
 
         room(

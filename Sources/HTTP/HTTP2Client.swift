@@ -10,13 +10,16 @@ public final class HTTP2Client {
     private let eventLoop: any EventLoop
     private let channel: any Channel
 
-    private init(connection: HTTP2Connection, channel: any Channel) {
+    init(connection: HTTP2Connection, channel: any Channel) {
         self.connection = connection
         self.channel = channel
         eventLoop = channel.eventLoop
     }
 
-    /// Connects; fails with what the system says.
+    /// Connects.
+    ///
+    /// - Parameter timeout: for the system to connect, and again for the server to answer in HTTP/2.
+    /// - Returns: a future that fails with ``ConnectError``.
     public static func connect(
         host: String,
         port: Int,
@@ -28,15 +31,32 @@ public final class HTTP2Client {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
             .connect(host: host, port: port)
-            .flatMapThrowing { channel in
-                let connection = HTTP2Connection(role: .client, limits: .client, scratch: SendScratch())
-                try channel.pipeline.syncOperations.addHandler(connection)
-                return NIOLoopBound(HTTP2Client(connection: connection, channel: channel), eventLoop: eventLoop)
+            .flatMap { channel in
+                let outcome = eventLoop.makePromise(of: NIOLoopBound<HTTP2Client>.self)
+                do {
+                    let handshake = ClientHandshake(timeout: timeout.timeAmount, outcome: outcome)
+                    try channel.pipeline.syncOperations.addHandler(handshake)
+                } catch {
+                    outcome.fail(error)
+                    channel.close(promise: nil)
+                }
+                return outcome.futureResult
             }
+            .flatMapErrorThrowing { throw ConnectError(describing: $0) }
     }
 
-    /// Whether a request can be sent.
+    /// Called when ``isAvailable`` or ``hasRoom`` may have become another, and for the last time when the connection has
+    /// ended; it may send requests.
+    public var onChange: (() -> Void)? {
+        get { connection.onChange }
+        set { connection.onChange = newValue }
+    }
+
+    /// Whether the connection takes requests, at this moment or later.
     public var isAvailable: Bool { connection.isAvailable }
+
+    /// Whether the server takes another request now. One that is sent nevertheless waits within the connection.
+    public var hasRoom: Bool { connection.hasRoom }
 
     /// The end of the connection.
     public var closeFuture: EventLoopFuture<Void> { channel.closeFuture }
@@ -68,7 +88,7 @@ public final class HTTP2Client {
 
 extension HTTPLimits {
     /// A client trusts its server with more of everything but time, which its calls bound themselves.
-    fileprivate static let client: HTTPLimits = {
+    static let client: HTTPLimits = {
         var limits = HTTPLimits()
         limits.maxHeaderListBytes = 64 * 1024
         limits.floodBurst = 10_000

@@ -20,8 +20,9 @@ final class HTTP2Connection: ChannelInboundHandler {
         case client
     }
 
-    /// Called once, when the connection takes no new streams any more: GOAWAY, an error, or the end of the channel.
-    var onUnavailable: (() -> Void)?
+    /// Called after what arrived was delivered, when it changes what a client may send: the peer's settings, the end of
+    /// a stream, GOAWAY; and a last time at the end of the channel.
+    var onChange: (() -> Void)?
     /// Called once, when the channel has ended.
     var onClose: (() -> Void)?
 
@@ -69,10 +70,13 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     private var openedAt: NIODeadline?
     private var idleSince: NIODeadline?
-    private var settingsReceived = false
+    /// Whether the peer has begun to speak HTTP/2.
+    private(set) var settingsReceived = false
     private var shutdown = Shutdown.none
     private var finalGoAwayDue = false
     private var isUnavailable = false
+    /// Whether there is something to call `onChange` for.
+    @exclusivity(unchecked) private var hasChanged = false
 
     private enum Shutdown { case none, noticed, final }
 
@@ -92,6 +96,11 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     /// Whether a new stream can be opened, on a client.
     var isAvailable: Bool { session != nil && !isUnavailable }
+    /// Whether the peer's limit of concurrent streams leaves room for another one.
+    var hasRoom: Bool {
+        guard isAvailable, let session else { return false }
+        return streams.count < nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    }
     /// Unsent bytes that one stream may have before it counts as full.
     var streamWriteAhead: Int {
         unsent < HTTPLimits.connectionWriteAhead ? HTTPLimits.streamWriteAhead : HTTPLimits.crowdedStreamWriteAhead
@@ -166,18 +175,11 @@ final class HTTP2Connection: ChannelInboundHandler {
         touched = []
         for stream in undelivered { stream.abandon() }
         while let stream = streams.removeFirst() { stream.close(.disconnected) }
-        becomeUnavailable()
-        let onClose = self.onClose
-        self.onClose = nil
-        onClose?()
-    }
-
-    private func becomeUnavailable() {
-        guard !isUnavailable else { return }
         isUnavailable = true
-        let onUnavailable = self.onUnavailable
-        self.onUnavailable = nil
-        onUnavailable?()
+        let (onChange, onClose) = (self.onChange, self.onClose)
+        (self.onChange, self.onClose) = (nil, nil)
+        onChange?()
+        onClose?()
     }
 }
 
@@ -259,6 +261,7 @@ extension HTTP2Connection {
             count(.emptyData)
         case HTTP2Frame.settings where !marked:
             settingsReceived = true
+            hasChanged = true
             count(.settings)
         case HTTP2Frame.ping where marked:
             finalGoAwayDue = shutdown == .noticed
@@ -267,7 +270,8 @@ extension HTTP2Connection {
         case HTTP2Frame.windowUpdate:
             count(.windowUpdate)
         case HTTP2Frame.goAway:
-            becomeUnavailable()
+            isUnavailable = true
+            hasChanged = true
         case _:
             break
         }
@@ -304,6 +308,7 @@ extension HTTP2Connection {
         }
         stream.recordClose(code)
         streams.remove(stream)
+        hasChanged = true
     }
 
     private func refuseStreams() {
@@ -351,6 +356,9 @@ extension HTTP2Connection {
             for stream in delivering { stream.deliver() }
             delivering.removeAll(keepingCapacity: delivering.capacity <= 512)
         }
+        guard hasChanged else { return }
+        hasChanged = false
+        onChange?()
     }
 }
 
@@ -378,7 +386,7 @@ extension HTTP2Connection {
                 : nghttp2_submit_request(session, nil, fields, count, &provider, pointer)
         }
         guard id > 0 else {
-            becomeUnavailable()
+            isUnavailable = true
             return false
         }
         stream.id = id
@@ -501,7 +509,7 @@ extension HTTP2Connection: ServerConnection {
         case .client:
             sendFinalGoAway()
         }
-        becomeUnavailable()
+        isUnavailable = true
         // Of a copy: what is visited may come back here.
         let streams = self.streams
         streams.visitAll { $0.sink.drain() }

@@ -9,6 +9,8 @@ final class ClientCall {
     let eventLoop: any EventLoop
     let inbox: MessageInbox
     let gate = WriteGate()
+    /// Whether the call waits for a server that cannot be reached, rather than fail.
+    let waitsForReady: Bool
     /// Called when the server has refused the call without looking at it, and it may be made again.
     var onRefused: (() -> Void)?
     /// What came with the status; nil before the end.
@@ -51,9 +53,17 @@ final class ClientCall {
         }
     }
 
-    init(_ head: RequestHead, compression: Compression?, limit: Int, timeout: Duration?, eventLoop: any EventLoop) {
+    init(
+        _ head: RequestHead,
+        compression: Compression?,
+        limit: Int,
+        timeout: Duration?,
+        waitsForReady: Bool,
+        eventLoop: any EventLoop
+    ) {
         self.head = head
         self.compression = compression
+        self.waitsForReady = waitsForReady
         self.eventLoop = eventLoop
         inbox = MessageInbox(limit: limit)
         inbox.onCredit = { self.exchange?.consume($0) }
@@ -64,9 +74,11 @@ final class ClientCall {
         }
     }
 
+    var hasEnded: Bool { end != nil }
+
     /// Makes the call on a connection; false when that takes none.
     func begin(on client: HTTP2Client) -> Bool {
-        guard end == nil else { return true }
+        guard !hasEnded else { return true }
         exchange = client.send(head) { exchange in
             exchange.onHead = { self.received($0) }
             exchange.onData = { self.received($0) }

@@ -1,21 +1,31 @@
-import Glibc
+import DequeModule
 import HTTP
 import Logging
 import NIOCore
-import NIOPosix
 
 /// The connection of a channel, and the calls that wait for it; loop-bound.
+///
+/// Calls begin in the order in which they were made. They wait while a connection is being made and while the server
+/// takes no more streams at once (RFC 9113 section 5.1.2); those that wait for a ready server also between attempts to
+/// connect. There are at most ``maxWaiting`` of them. When the server goes away (GOAWAY), calls begin on a new
+/// connection from then on, and the old one ends with the calls that it has.
 final class Connector {
     private let host: String
     private let port: Int
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var connection: NIOLoopBound<HTTP2Client>?
-    /// Each is awaited by a task, so there are no more of them than of those.
-    private var waiting: [ClientCall] = []
-    private var isConnecting = false
+    private var waiting = Deque<ClientCall>()
+    /// The end of the attempt to connect that is under way.
+    private var attempt: EventLoopFuture<Void>?
+    private var nextAttempt: Scheduled<Void>?
     private var backoff = ReconnectBackoff()
+    /// Connections in a row that the server gave up as soon as they were made.
+    private var fruitless = 0
     private var lastFailure = Status(.unavailable, "there is no connection")
+
+    static let maxWaiting = 10_000
+    private static let maxFruitless = 3
 
     init(host: String, port: Int, eventLoop: any EventLoop, logger: Logger) {
         self.host = host
@@ -24,60 +34,91 @@ final class Connector {
         self.logger = logger
     }
 
-    /// Makes a call on the present connection or on a new one; fails it when there is none to be had.
+    /// Makes a call as soon as there is a connection that takes it; fails it when there is none to be had.
     func start(_ call: ClientCall) {
         call.onRefused = { [unowned call] in self.start(call) }
-        if let client = connection?.value, client.isAvailable, call.begin(on: client) { return }
-        guard isConnecting || backoff.permits(at: .now()) else { return call.finish(lastFailure) }
+        if waiting.count >= Self.maxWaiting { waiting.removeAll { $0.hasEnded } }
+        guard waiting.count < Self.maxWaiting else {
+            return call.finish(Status(.resourceExhausted, "too many calls wait for the server"))
+        }
         waiting.append(call)
-        if !isConnecting { connect() }
+        advance()
     }
 
+    /// Ends the connection when its calls have ended. Calls that wait for it fail.
     func close() -> EventLoopFuture<Void> {
+        failWaiting(Status(.unavailable, "the channel was closed"))
+        if let attempt { return attempt.assumeIsolated().flatMap { self.close() }.nonisolated() }
         guard let client = connection?.value else { return eventLoop.makeSucceededVoidFuture() }
         connection = nil
         client.drain()
         return client.closeFuture
     }
 
-    private func connect() {
-        isConnecting = true
-        HTTP2Client.connect(host: host, port: port, on: eventLoop).assumeIsolated().whenComplete { result in
-            self.isConnecting = false
-            let calls = self.waiting
-            self.waiting = []
-            switch result {
-            case .success(let client): self.connected(client, calls)
-            case .failure(let error): self.failed(error, calls)
+    /// Lets waiting calls begin, or sees to a connection for them.
+    private func advance() {
+        if let client = connection?.value, client.isAvailable {
+            while client.hasRoom, let call = waiting.popFirst() {
+                if !call.begin(on: client) { waiting.prepend(call) }
             }
+            if client.isAvailable { return }
+        }
+        connection = nil
+        guard !waiting.isEmpty, attempt == nil else { return }
+        if backoff.permits(at: .now()) { connect() } else { waitToConnect() }
+    }
+}
+
+// MARK: - Connecting
+
+extension Connector {
+    private func connect() {
+        let promise = eventLoop.makePromise(of: Void.self)
+        attempt = promise.futureResult
+        HTTP2Client.connect(host: host, port: port, on: eventLoop).assumeIsolated().whenComplete { result in
+            self.attempt = nil
+            switch result {
+            case .success(let client): self.connected(client)
+            case .failure(let error): self.failed("\(error)")
+            }
+            promise.succeed()
         }
     }
 
-    private func connected(_ client: NIOLoopBound<HTTP2Client>, _ calls: [ClientCall]) {
+    private func connected(_ client: NIOLoopBound<HTTP2Client>) {
+        // A server that is stopping may accept a connection only to go away; the one that takes its place is near.
+        fruitless = client.value.isAvailable ? 0 : fruitless + 1
+        guard fruitless < Self.maxFruitless else { return failed("the server is going away") }
         backoff.succeeded()
         connection = client
-        for call in calls where !call.begin(on: client.value) {
-            call.finish(Status(.unavailable, "the connection is closing"))
+        client.value.onChange = { self.advance() }
+        advance()
+    }
+
+    private func failed(_ reason: String) {
+        fruitless = 0
+        backoff.failed(at: .now(), chance: Double.random(in: 0...1))
+        lastFailure = Status(.unavailable, "cannot connect to \(host):\(port): \(reason)")
+        logger.debug("connecting failed", metadata: ["error": "\(reason)"])
+        advance()
+    }
+
+    /// Lets the calls wait on that want to, and connects when it is time.
+    private func waitToConnect() {
+        failWaiting(lastFailure) { !$0.waitsForReady }
+        guard !waiting.isEmpty, nextAttempt == nil, let time = backoff.notBefore else { return }
+        nextAttempt = eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+            self.nextAttempt = nil
+            self.advance()
         }
     }
 
-    private func failed(_ error: any Error, _ calls: [ClientCall]) {
-        backoff.failed(at: .now(), chance: Double.random(in: 0...1))
-        lastFailure = Status(.unavailable, "cannot connect to \(host):\(port): \(Self.reason(for: error))")
-        logger.debug("connecting failed", metadata: ["error": "\(error)"])
-        for call in calls { call.finish(lastFailure) }
-    }
-
-    /// What the system said, without NIO's account of the addresses that it tried.
-    private static func reason(for error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError:
-            if let last = error.connectionErrors.last { return reason(for: last.error) }
-            return error.dnsAError == nil && error.dnsAAAAError == nil
-                ? "\(error)" : "the name of the host cannot be resolved"
-        case let error as IOError: return String(cString: strerror(error.errnoCode))
-        case ChannelError.connectTimeout: return "no answer"
-        case _: return "\(error)"
+    private func failWaiting(_ status: Status, where condition: (ClientCall) -> Bool = { _ in true }) {
+        let calls = waiting
+        waiting = []
+        for call in calls {
+            if call.hasEnded { continue }
+            if condition(call) { call.finish(status) } else { waiting.append(call) }
         }
     }
 }

@@ -5,8 +5,12 @@ public import NIOCore
 /// A gRPC client's channel to one server: one HTTP/2 connection that all calls share.
 ///
 /// It may be used from anywhere. The first call connects, and so does the next one after a connection was lost; see
-/// ``ReconnectBackoff`` for how often. A call that fails for want of a connection fails with UNAVAILABLE. One that the
-/// server has refused without looking at it is made again, at most twice; no other is repeated.
+/// ``ReconnectBackoff`` for how often. A call that fails for want of a connection fails with UNAVAILABLE; one that is made
+/// with `waitsForReady` waits for one instead, until its timeout. A call that the server has refused without looking at
+/// it is made again, at most twice; no other is repeated.
+///
+/// The server says how many calls it takes at once. Further ones wait for their turn, 10,000 at most, beyond which calls
+/// fail with RESOURCE_EXHAUSTED.
 public final class RPCChannel: Sendable {
     private let eventLoop: any EventLoop
     private let connector: NIOLoopBoundBox<Connector>
@@ -43,9 +47,10 @@ public final class RPCChannel: Sendable {
         _ path: String,
         _ request: ByteBuffer,
         metadata: Metadata = Metadata(),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        waitsForReady: Bool = false
     ) async throws -> ByteBuffer {
-        try await open(path, request, metadata: metadata, timeout: timeout).single()
+        try await open(path, request, metadata: metadata, timeout: timeout, waitsForReady: waitsForReady).single()
     }
 
     /// Makes a unary call, and returns the metadata of its answer as well.
@@ -55,9 +60,10 @@ public final class RPCChannel: Sendable {
         _ path: String,
         _ request: ByteBuffer,
         metadata: Metadata = Metadata(),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        waitsForReady: Bool = false
     ) async throws -> Reply {
-        let call = try await open(path, request, metadata: metadata, timeout: timeout)
+        let call = try await open(path, request, metadata: metadata, timeout: timeout, waitsForReady: waitsForReady)
         let message = try await call.single()
         let initial = try await call.initialMetadata()
         return Reply(
@@ -74,9 +80,11 @@ public final class RPCChannel: Sendable {
         _ path: String,
         _ request: ByteBuffer,
         metadata: Metadata = Metadata(),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        waitsForReady: Bool = false
     ) async throws -> RPCResponseStream {
-        RPCResponseStream(try await open(path, request, metadata: metadata, timeout: timeout))
+        let call = try await open(path, request, metadata: metadata, timeout: timeout, waitsForReady: waitsForReady)
+        return RPCResponseStream(call)
     }
 
     /// Makes a client-streaming call: `produce` writes the messages, and is cancelled when the server has answered
@@ -87,9 +95,10 @@ public final class RPCChannel: Sendable {
         _ path: String,
         metadata: Metadata = Metadata(),
         timeout: Duration? = nil,
+        waitsForReady: Bool = false,
         _ produce: @escaping @Sendable (RequestWriter) async throws -> Void
     ) async throws -> ByteBuffer {
-        let call = try await open(path, nil, metadata: metadata, timeout: timeout)
+        let call = try await open(path, nil, metadata: metadata, timeout: timeout, waitsForReady: waitsForReady)
         return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
             group.addTask { try await call.single() }
             group.addTask {
@@ -117,9 +126,10 @@ public final class RPCChannel: Sendable {
     public func bidirectional(
         _ path: String,
         metadata: Metadata = Metadata(),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        waitsForReady: Bool = false
     ) async throws -> BidirectionalCall {
-        let call = try await open(path, nil, metadata: metadata, timeout: timeout)
+        let call = try await open(path, nil, metadata: metadata, timeout: timeout, waitsForReady: waitsForReady)
         return BidirectionalCall(requests: RequestWriter(call), responses: RPCResponseStream(call))
     }
 
@@ -137,7 +147,8 @@ public final class RPCChannel: Sendable {
         _ path: String,
         _ request: ByteBuffer?,
         metadata: Metadata,
-        timeout: Duration?
+        timeout: Duration?,
+        waitsForReady: Bool
     ) async throws -> ClientCallHandle {
         let head = requestHead(path, metadata: metadata, timeout: timeout)
         return try await eventLoop.submit { [self] in
@@ -146,6 +157,7 @@ public final class RPCChannel: Sendable {
                 compression: compression,
                 limit: maxMessageBytes,
                 timeout: timeout,
+                waitsForReady: waitsForReady,
                 eventLoop: eventLoop
             )
             if let request {

@@ -1,90 +1,90 @@
 import NIOCore
-import NIOPosix
 import Testing
 
 @testable import RPC
 
 /// What a channel does with a connection that is lost, refused, or given up by the server.
-@Suite struct RetryTests {
-    /// A server that answers the first bytes of each connection with what is written here, and then waits.
-    private func withScript(_ answers: [[UInt8]], _ body: (RPCChannel) async throws -> Void) async throws {
-        let accepted = NIOLoopBoundBox.makeBoxSendingValue(0, eventLoop: MultiThreadedEventLoopGroup.singleton.next())
-        let listener = try await ServerBootstrap(group: accepted.eventLoop)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let answer = answers[min(accepted.value, answers.count - 1)]
-                    accepted.value += 1
-                    try channel.pipeline.syncOperations.addHandler(ScriptedAnswer(answer))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        let channel = testChannel(port: listener.localAddress?.port ?? 0)
-        try await body(channel)
-        try await listener.close()
-    }
-
-    private final class ScriptedAnswer: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-        typealias OutboundOut = ByteBuffer
-        private var answer: [UInt8]?
-
-        init(_ answer: [UInt8]) { self.answer = answer }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            guard let answer = answer.take() else { return }
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)), promise: nil)
-        }
-    }
-
-    private static func frame(_ type: UInt8, flags: UInt8 = 0, stream: UInt8, _ payload: [UInt8] = []) -> [UInt8] {
-        [0, 0, UInt8(payload.count), type, flags, 0, 0, 0, stream] + payload
-    }
-
-    private static func literal(_ name: String, _ value: String) -> [UInt8] {
-        [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
-    }
-
-    private static let settings = frame(4, stream: 0)
-    /// GOAWAY that names no stream as seen.
-    private static let goAway = settings + frame(7, stream: 0, [UInt8](repeating: 0, count: 8))
-    /// An empty message and the status OK.
-    private static let reply =
-        settings + frame(1, flags: 4, stream: 1, [0x88] + literal("content-type", "application/grpc"))
-        + frame(0, stream: 1, [0, 0, 0, 0, 0]) + frame(1, flags: 5, stream: 1, literal("grpc-status", "0"))
-
+@Suite(.timeLimit(.minutes(1))) struct RetryTests {
     @Test func callThatAGoAwayLeavesOutIsMadeAgain() async throws {
-        try await withScript([Self.goAway, Self.goAway, Self.reply]) { channel in
+        try await ScriptedPeer.serve { connection, stream in
+            connection < 2 ? Frames.goAway(last: 0) : Frames.reply(stream)
+        } _: { channel in
             let reply = try await channel.unary("/t/Any", ByteBuffer(string: "x"))
             #expect(reply == ByteBuffer())
         }
     }
 
     @Test func callThatIsRefusedAgainAndAgainFails() async throws {
-        try await withScript([Self.goAway]) { channel in
+        try await ScriptedPeer.serve { _, _ in
+            Frames.goAway(last: 0)
+        } _: { channel in
             let failure = await #expect(throws: Status.self) { try await channel.unary("/t/Any", ByteBuffer()) }
             #expect(failure?.code == .unavailable)
         }
     }
 
-    /// On the same connection the second attempt is stream 3, of which this server says nothing.
-    @Test func refusedStreamIsMadeAgain() async throws {
-        let second = Self.settings + Self.frame(3, stream: 1, [0, 0, 0, 7])
-        try await withScript([second]) { channel in
-            let failure = await #expect(throws: Status.self) {
-                try await channel.unary("/t/Any", ByteBuffer(), timeout: .milliseconds(300))
-            }
-            #expect(failure?.code == .deadlineExceeded)
+    @Test func refusedStreamIsMadeAgainOnTheSameConnection() async throws {
+        try await ScriptedPeer.serve { connection, stream in
+            stream == 1 ? Frames.reset(1, code: 7) : connection == 0 ? Frames.reply(stream) : []
+        } _: { channel in
+            let reply = try await channel.unary("/t/Any", ByteBuffer())
+            #expect(reply == ByteBuffer())
         }
     }
 
     @Test func streamThatHasBegunIsNotRepeated() async throws {
-        let begun =
-            Self.settings
-            + Self.frame(1, flags: 4, stream: 1, [0x88] + Self.literal("content-type", "application/grpc"))
-            + Self.frame(3, stream: 1, [0, 0, 0, 7])
-        try await withScript([begun, Self.reply]) { channel in
+        try await ScriptedPeer.serve { connection, stream in
+            connection == 0 ? Frames.responseHead(stream) + Frames.reset(stream, code: 7) : Frames.reply(stream)
+        } _: { channel in
             let failure = await #expect(throws: Status.self) { try await channel.unary("/t/Any", ByteBuffer()) }
             #expect(failure?.code == .unavailable)
+        }
+    }
+
+    /// The first GOAWAY of two names no stream: the calls there are run on, and new ones are made elsewhere at once.
+    @Test func callsRunOnWhereTheServerGoesAwayGracefully() async throws {
+        let (goneAway, noticed) = AsyncStream.makeStream(of: Void.self)
+        try await ScriptedPeer.serve { connection, stream in
+            switch (connection, stream) {
+            case (0, 1): return Frames.responseHead(1) + Frames.goAway(last: nil)
+            case (0, _): return Frames.reset(stream, code: 1)
+            case (_, _):
+                noticed.yield()
+                return Frames.reply(stream)
+            }
+        } _: { channel in
+            let kept = try await channel.serverStreaming("/t/Any", ByteBuffer())
+            _ = try await kept.initialMetadata()
+            for _ in 0..<5 { #expect(try await channel.unary("/t/Any", ByteBuffer()).readableBytes == 0) }
+            for await _ in goneAway { break }
+            let reader = Task { for try await _ in kept {} }
+            reader.cancel()
+            let failure = await #expect(throws: Status.self) { try await reader.value }
+            // Ended by its reader, and by nothing that came before.
+            #expect(failure?.code == .cancelled)
+        }
+    }
+
+    /// What a server that is stopping does with a connection that it had accepted already.
+    @Test func serverThatGoesAwayAtOnceIsTriedAgainAndThenUnavailable() async throws {
+        let greeting = Frames.settings + Frames.goAway(last: nil)
+        try await ScriptedPeer.serve(greeting: greeting) { _, stream in
+            Frames.reply(stream)
+        } _: { channel in
+            let failure = await #expect(throws: Status.self) { try await channel.unary("/t/Any", ByteBuffer()) }
+            #expect(failure?.code == .unavailable)
+            #expect(failure?.message.hasSuffix("the server is going away") == true)
+        }
+    }
+
+    /// Such as a proxy whose server is gone: there is no connection before the server has spoken.
+    @Test func whoeverClosesBeforeItSpeaksIsNoServer() async throws {
+        try await ScriptedPeer.listen { channel in
+            channel.close()
+        } _: { channel in
+            let failure = await #expect(throws: Status.self) { try await channel.unary("/t/Any", ByteBuffer()) }
+            #expect(failure?.code == .unavailable)
+            #expect(failure?.message.contains("127.0.0.1") == true)
         }
     }
 

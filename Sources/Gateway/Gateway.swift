@@ -70,6 +70,7 @@ public final class Gateway: Service {
         ReflectionService(services: services).register(in: &router)
         let shim = Shim(
             routes: RouteTable(endpoints),
+            index: Index(version: configuration.version),
             fanouts: fanouts,
             cors: configuration.cors,
             maxBodyBytes: configuration.maxBodyBytes,

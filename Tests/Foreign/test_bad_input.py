@@ -343,6 +343,7 @@ def test_members_that_the_contract_does_not_know_are_ignored(rest, thread):
         ("GET", "/api/agent/x/execute", {"POST", "OPTIONS"}),
         ("PATCH", "/health", {"GET", "HEAD", "OPTIONS"}),
         ("DELETE", "/api/agent", {"GET", "HEAD", "OPTIONS"}),
+        ("PUT", "/", {"GET", "HEAD", "POST", "OPTIONS"}),
     ],
 )
 def test_a_wrong_verb_is_told_the_right_ones(rest, verb, path, allowed):
@@ -356,6 +357,6 @@ def test_initiate_is_no_thread(rest):
     assert rest.http.get("/api/agent/initiate").status_code in (404, 405)
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/agent/x/y/z/u", "/api/agent//runs", "/api//agent", "/health/"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/agent/x/y/z/u", "/api/agent//runs", "/api//agent", "/health/"])
 def test_an_unknown_path(rest, path):
     error_of(rest.http.get(path), 404, "not_found")

@@ -41,7 +41,15 @@ def test_health(rest):
     assert health["workers"] >= 1 and health["version"]
 
 
-@pytest.mark.parametrize("path", ["/health", AGENT, f"{AGENT}/no-such-thread"])
+def test_the_root_says_what_this_is_to_every_kind_of_request(rest, over_http2):
+    for client in (rest, over_http2):
+        for answer in (client.http.get("/"), client.http.post("/", content=b"anything"), client.http.get("/?a=b")):
+            assert answer.status_code == 200 and answer.json()["name"] == "baud"
+        assert all(client.http.get(link).status_code == 200 for link in answer.json()["links"].values())
+        assert "POST" in client.http.options("/").headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/", "/health", AGENT, f"{AGENT}/no-such-thread"])
 def test_head_is_get_without_the_body(rest, over_http2, path):
     for client in (rest, over_http2):
         get, head = client.http.get(path), client.http.head(path)

@@ -26,6 +26,11 @@ struct Answer {
         fail(404, "not_found", "there is nothing at \(path.prefix(200))", on: exchange)
     }
 
+    func failVerb(_ verb: String, _ path: Substring, allowed: [String], on exchange: Exchange) {
+        let allow = ("allow", allowed.joined(separator: ", "))
+        fail(405, "method_not_allowed", "\(verb) is not for \(path)", headers: [allow], on: exchange)
+    }
+
     func fail(_ error: StoreError, on exchange: Exchange) {
         let headers = error.code.retryAfter.map { [("retry-after", String($0))] } ?? []
         fail(error.code.http, error.code.rawValue, error.message, field: error.field, headers: headers, on: exchange)

@@ -10,6 +10,7 @@ internal import Store
 /// Led by the routes and descriptors of the contract; no route has code of its own. Called on the loop of each request.
 struct Shim: Sendable {
     let routes: RouteTable
+    let index: Index
     let fanouts: Fanouts
     let cors: CORSPolicy
     /// Largest body that is read, in bytes.
@@ -21,25 +22,23 @@ struct Shim: Sendable {
         let answer = Answer(request, cors: cors)
         let (path, query) = request.target
         if request.method == "OPTIONS" { return answerOptions(exchange, answer, path) }
+        if path == Index.path, Index.verbs.contains(request.method) {
+            return collectBody(of: exchange, answer) { _ in answer.send(index.body, on: exchange) }
+        }
         switch routes.match(verb: request.method, path: path) {
         case .found(let endpoint, let values):
             receive(exchange, answer, endpoint, values, query)
         case .wrongVerb(let allowed):
-            let allow = ("allow", allowed.joined(separator: ", "))
-            answer.fail(
-                405,
-                "method_not_allowed",
-                "\(request.method) is not for \(path)",
-                headers: [allow],
-                on: exchange
-            )
+            answer.failVerb(request.method, path, allowed: allowed, on: exchange)
+        case .unknown where path == Index.path:
+            answer.failVerb(request.method, path, allowed: Index.verbs, on: exchange)
         case .unknown:
             answer.failUnknown(path, on: exchange)
         }
     }
 
     private func answerOptions(_ exchange: Exchange, _ answer: Answer, _ path: Substring) {
-        let verbs = routes.verbs(of: path)
+        let verbs = path == Index.path ? Index.verbs : routes.verbs(of: path)
         guard !verbs.isEmpty else { return answer.failUnknown(path, on: exchange) }
         let isPreflight = exchange.request.headers["access-control-request-method"] != nil
         exchange.respond(answer.head(204, isPreflight ? cors.preflight : [("allow", verbs.joined(separator: ", "))]))
@@ -65,9 +64,14 @@ struct Shim: Sendable {
         guard type == nil || type.map(Self.isJSON) == true else {
             return answer.fail(415, "unsupported_media_type", "send application/json", on: exchange)
         }
+        collectBody(of: exchange, answer) { self.parse($0, exchange, answer, endpoint, values) }
+    }
+
+    /// Waits for the whole request; one that is too large or broken is answered here.
+    private func collectBody(of exchange: Exchange, _ answer: Answer, _ done: @escaping (ByteBuffer) -> Void) {
         exchange.collectBody(upTo: maxBodyBytes) { body in
             switch body {
-            case .success(let body): self.parse(body, exchange, answer, endpoint, values)
+            case .success(let body): done(body)
             case .failure(.tooLarge(let limit)):
                 let message = "the body is larger than \(limit) bytes (server.max_body_bytes)"
                 answer.fail(413, "body_too_large", message, on: exchange)

@@ -42,11 +42,6 @@ enum HTTP2Callbacks {
             let value = UnsafeBufferPointer(start: value, count: valueLength)
             return HTTP2Callbacks.call(user) { $0.receivedField(name: name, value: value) } ?? 0
         }
-        nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
-            guard let header, header.pointee.type == HTTP2Frame.priority else { return 0 }
-            HTTP2Callbacks.call(user) { $0.receivedPriority() }
-            return 0
-        }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
             let (header, category) = (HTTP2Callbacks.header(frame), frame.pointee.headers.cat)

@@ -45,7 +45,9 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var streams = HTTP2StreamList()
     @exclusivity(unchecked) private var heads = RequestHeadCache()
     @exclusivity(unchecked) private var flood: FloodGuard
-    @exclusivity(unchecked) private var floodExceeded = false
+    @exclusivity(unchecked) private var watch = FrameWatch()
+    /// The error to end the connection with after the read, for what nghttp2 lets pass.
+    @exclusivity(unchecked) private var violation: UInt32?
 
     /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
     @exclusivity(unchecked) private var current: HTTP2Stream?
@@ -190,16 +192,16 @@ extension HTTP2Connection {
         guard let session else { return }
         isReading = true
         let result = unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+            if case .server = role { look(at: bytes) }
+            return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
         }
         if unconsumed > 0 {
             submit { nghttp2_session_consume_connection($0, unconsumed) }
             unconsumed = 0
         }
         if !refused.isEmpty { refuseStreams() }
-        if floodExceeded || result == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) {
-            submit { nghttp2_session_terminate_session($0, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
-        }
+        if result == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
+        if let violation { submit { nghttp2_session_terminate_session($0, violation) } }
         if finalGoAwayDue { sendFinalGoAway() }
         deliver()
         if result < 0 {
@@ -213,6 +215,13 @@ extension HTTP2Connection {
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         flush()
+    }
+
+    /// Finds what nghttp2 passes over.
+    private func look(at bytes: UnsafeRawBufferPointer) {
+        let findings = watch.scan(bytes)
+        for _ in 0..<findings.priorities { count(.priority) }
+        if let error = findings.error { violation = error }
     }
 
     func beganHeaders(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) -> CInt {
@@ -290,11 +299,6 @@ extension HTTP2Connection {
         }
     }
 
-    /// PRIORITY, which nghttp2 passes over without reporting it as received.
-    func receivedPriority() {
-        count(.priority)
-    }
-
     func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
         unconsumed += bytes.count
         stream(id)?.recordData(bytes, allocator: allocator)
@@ -326,7 +330,7 @@ extension HTTP2Connection {
     }
 
     private func count(_ frame: FloodGuard.Frame) {
-        if !flood.admits(frame) { floodExceeded = true }
+        if !flood.admits(frame) { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
     }
 
     private func stream(_ id: Int32) -> HTTP2Stream? {
@@ -474,7 +478,7 @@ extension HTTP2Connection {
             stream(header.stream_id)?.recordAnswered()
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
-            if !isOwn, !flood.admits(.provokedReset) { floodExceeded = true }
+            if !isOwn { count(.provokedReset) }
         case HTTP2Frame.goAway where code == NGHTTP2_ENHANCE_YOUR_CALM.rawValue:
             note(.flood)
         case HTTP2Frame.goAway where code != NGHTTP2_NO_ERROR.rawValue:

@@ -100,3 +100,16 @@ def forty_words(rest):
 def demo(rest):
     """The finished run of the demo: thread, run, its events."""
     return rest.finished("Write a small program, run it, and mend it if it fails", "script/demo")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many cases of a table have passed, for each of its transports."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    counts = {}
+    for report in reports:
+        if table := dict(report.user_properties).get("table"):
+            line = f"{table} over {report.nodeid.split('[')[1].split('-')[0]}"
+            passed, all = counts.get(line, (0, 0))
+            counts[line] = passed + report.passed, all + 1
+    for line, (passed, all) in counts.items():
+        terminalreporter.write_line(f"{line}: {passed} of {all}")

@@ -141,7 +141,7 @@ class Baud(Process):
     @property
     def address(self) -> str:
         """`host:port`, once it listens."""
-        return self.wait_for_line("listening on http://").rsplit("http://", 1)[1]
+        return self.wait_for_line("listening on http").rsplit("://", 1)[1]
 
 
 def wait_until(condition, limit: float = 15, what: str = "the condition"):

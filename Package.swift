@@ -102,6 +102,12 @@ let package = Package(
             path: "Sources/InteropServer",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "bench-server",
+            dependencies: ["RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, signals],
+            path: "Sources/BenchServer",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["Redis", "Store", "RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging],

@@ -1,0 +1,65 @@
+import Messages
+import NIOCore
+import RPC
+
+/// The methods that are measured. But for the health check their messages are plain bytes: a count in four bytes, most
+/// significant first, is what they are asked for; 256 bytes are what they stream.
+///
+/// - `/bench.Bench/Stream`: as many messages as are asked for, each one made anew.
+/// - `/bench.Bench/Join`: becomes one of the audience.
+/// - `/bench.Bench/FanOut`: sends everybody in the audience one shared message, as often as is asked for, and ends their
+///   streams. It answers at once.
+struct BenchService {
+    let audience: NIOLoopBound<Audience>
+
+    func register(in router: inout MethodRouter) {
+        router.local(Method.healthV1Check.path) { message, _ in
+            let service = try message.withUnsafeReadableBytes { try HealthCheckRequest(serialized: $0) }.service
+            guard service.isEmpty else { throw Status(.notFound, "there is no service \(service)") }
+            return ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
+        }
+        router.serverStreaming("/bench.Bench/Stream") { message, _, stream in
+            do throws(Status) {
+                Source(stream, count: try count(message)).pump()
+            } catch {
+                stream.finish(error)
+            }
+        }
+        router.serverStreaming("/bench.Bench/Join") { _, _, stream in audience.value.join(stream) }
+        router.local("/bench.Bench/FanOut") { message, _ in
+            audience.value.tell(rounds: try count(message))
+            return ByteBuffer()
+        }
+    }
+}
+
+private func count(_ message: ByteBuffer) throws(Status) -> Int {
+    guard let count = message.getInteger(at: message.readerIndex, as: UInt32.self) else {
+        throw Status(.invalidArgument, "a count in four bytes is wanted")
+    }
+    return Int(count)
+}
+
+/// A message of the size that is measured.
+func message() -> ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "."), count: 256) }
+
+/// One stream and the messages that it is still to send, as fast as its reader takes them; loop-bound.
+private final class Source {
+    private let stream: ServerStream
+    private var count: Int
+
+    init(_ stream: ServerStream, count: Int) {
+        self.stream = stream
+        self.count = count
+        // Dropped when the stream has ended, and this with it.
+        stream.onWritable = { self.pump() }
+    }
+
+    func pump() {
+        while count > 0, stream.isWritable {
+            count -= 1
+            stream.send(message())
+        }
+        if count == 0 { stream.finish(.ok) }
+    }
+}

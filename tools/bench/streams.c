@@ -1,14 +1,14 @@
 // streams PORT CONNECTIONS STREAMS PATH COUNT [--expect BYTES] [--trigger PATH COUNT] [--window BYTES]
 //
 // A gRPC client for tools/bench/rpc that costs as little as it can: it opens STREAMS calls of PATH on each of CONNECTIONS, each
-// with COUNT as its message (4 bytes, most significant first), and counts the bytes of DATA that come back. It decodes nothing else,
-// and its windows are so large (2^31-1, or --window for a stream's) that it never has to widen one.
+// with COUNT as its message (4 bytes, most significant first), and counts the bytes of DATA that come back. It decodes nothing
+// else, and its windows are so large (2^31-1, or --window for a stream's) that it never has to widen one.
 //
 // It works in stages and says when it has reached one; a line on its input begins the next, its end ends the program:
-//   connected   every server has sent its SETTINGS
+//   connected   the server has sent its SETTINGS on every connection
 //   open        every call has response headers
-//   done S      every call has ended, S seconds after the last line was read, and BYTES came; only with --expect. With --trigger it
-//               makes one further call first, whose answer does not count, and the stage takes a line of its own.
+//   done S      every call has ended, S seconds after the last line was read, and BYTES came; only with --expect. With
+//               --trigger it makes one further call first, whose answer does not count, and the stage takes a line of its own.
 // Whatever else happens is an error: a message on standard error, exit status 1.
 #include <arpa/inet.h>
 #include <errno.h>
@@ -234,7 +234,8 @@ static void say(const char *stage) {
 }
 
 int main(int count, char **arguments) {
-    if (count < 6) fail("usage: streams PORT CONNECTIONS STREAMS PATH COUNT [--expect BYTES] [--trigger PATH COUNT] [--window BYTES]");
+    if (count < 6) fail("usage: streams PORT CONNECTIONS STREAMS PATH COUNT [--expect BYTES] [--trigger PATH COUNT] "
+                        "[--window BYTES]");
     const char *trigger = NULL;
     uint32_t triggerCount = 0, window = LARGEST_WINDOW;
     uint64_t expected = 0;

@@ -1,5 +1,6 @@
-// What Sources/BenchServer serves (its BenchService tells the methods), by gRPC C++: the generic callback service, so that messages
-// are bytes here too, and gRPC's own health service.
+// What Sources/BenchServer serves (its BenchService tells the methods), by gRPC C++: the generic asynchronous service, so that
+// messages are bytes here too, with one thread on its completion queue, and gRPC's own health service. The callback API took
+// longer, most of all for the fan-out.
 //
 //     server-cpp PORT
 #include <grpcpp/generic/async_generic_service.h>
@@ -7,16 +8,13 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <arpa/inet.h>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <unordered_set>
+#include <vector>
 
 using grpc::ByteBuffer;
-using grpc::GenericCallbackServerContext;
-using grpc::ServerGenericBidiReactor;
 using grpc::Status;
 
 static const std::string text(256, '.');
@@ -26,148 +24,119 @@ static ByteBuffer message() {
     return ByteBuffer(&slice, 1);
 }
 
-static uint32_t count(const ByteBuffer &request) {
-    grpc::Slice slice;
-    uint32_t value = 0;
-    if (request.DumpToSingleSlice(&slice).ok() && slice.size() == sizeof value) memcpy(&value, slice.begin(), sizeof value);
-    return ntohl(value);
-}
+static const ByteBuffer shared = message();
+static grpc::AsyncGenericService service;
+static std::unique_ptr<grpc::ServerCompletionQueue> queue;
 
-class Call : public ServerGenericBidiReactor {
+// A call; everything happens on the one thread of the queue. What is done next when an operation has ended is its tag.
+class Call {
 public:
-    Call() { StartRead(&request); }
-    void OnDone() override { delete this; }
+    struct Step {
+        Call *call;
+        void (Call::*next)(bool ok);
+    };
 
-protected:
-    ByteBuffer request;
-};
-
-// As many messages as are asked for, each one made anew. The hint lets the transport gather small ones.
-class Stream final : public Call {
-    void OnReadDone(bool ok) override {
-        if (!ok) return Finish(Status(grpc::StatusCode::INVALID_ARGUMENT, "no message"));
-        rest = count(request);
-        StartSendInitialMetadata(); // by itself: behind the hint it would wait for the second message, and that for it
-    }
-    void OnSendInitialMetadataDone(bool ok) override { ok ? next() : Finish(Status::CANCELLED); }
-    void OnWriteDone(bool ok) override { ok ? next() : Finish(Status::CANCELLED); }
-
-    void next() {
-        if (rest == 0) return Finish(Status::OK);
-        response = message();
-        grpc::WriteOptions options;
-        if (--rest > 0) options.set_buffer_hint();
-        StartWrite(&response, options);
-    }
-
-    ByteBuffer response;
-    uint32_t rest = 0;
-};
-
-// One of the audience. A write may complete at once, within StartWrite, and on another thread than `tell` is called on.
-class Member final : public Call {
-public:
-    static void tellAll(uint32_t rounds) {
-        std::unordered_set<Member *> members;
-        {
-            std::lock_guard<std::mutex> hold(mutex);
-            members.swap(audience);
-        }
-        for (uint32_t round = 0; round < rounds; round++)
-            for (Member *member : members) member->owe();
-        for (Member *member : members) member->end();
+    static void accept() {
+        Call *call = new Call;
+        service.RequestCall(&call->context, &call->stream, queue.get(), queue.get(), &call->accepted);
     }
 
 private:
-    void OnReadDone(bool ok) override {
-        if (!ok) return Finish(Status(grpc::StatusCode::INVALID_ARGUMENT, "no message"));
-        {
-            std::lock_guard<std::mutex> hold(mutex);
-            audience.insert(this); // first, for the headers tell the caller that it is one of them
+    void wasAccepted(bool ok) {
+        if (!ok) return;
+        accept();
+        stream.Read(&request, &read);
+    }
+
+    void wasRead(bool ok) {
+        if (!ok) return finish(Status(grpc::StatusCode::INVALID_ARGUMENT, "no message"));
+        if (context.method() == "/bench.Bench/FanOut") return fanOut();
+        isMember = context.method() == "/bench.Bench/Join";
+        if (isMember) audience.push_back(this); // first, for the headers tell the caller that it is one of them
+        if (context.method() == "/bench.Bench/Stream") owed = count();
+        hasEnded = !isMember;
+        // By themselves: behind the hint of `pay` they would wait for the second message, and that for them.
+        isWriting = true;
+        stream.SendInitialMetadata(&written);
+    }
+
+    // Answers, then tells the audience.
+    void fanOut() {
+        std::vector<Call *> members;
+        members.swap(audience);
+        grpc::Slice nothing;
+        stream.WriteAndFinish(ByteBuffer(&nothing, 1), grpc::WriteOptions(), Status::OK, &finished);
+        for (uint32_t rounds = count(); rounds > 0; rounds--)
+            for (Call *member : members) {
+                member->owed++;
+                member->pay();
+            }
+        for (Call *member : members) {
+            member->hasEnded = true;
+            member->pay();
         }
-        StartSendInitialMetadata();
     }
-    void OnCancel() override {
-        std::lock_guard<std::mutex> hold(mutex);
-        if (audience.erase(this) > 0) Finish(Status::CANCELLED);
-    }
-    void OnWriteDone(bool ok) override {
-        std::unique_lock<std::mutex> hold(own);
+
+    void wasWritten(bool ok) {
         isWriting = false;
         if (!ok) owed = 0;
-        pay(hold);
+        pay();
     }
 
-    void owe() {
-        std::unique_lock<std::mutex> hold(own);
-        owed++;
-        pay(hold);
-    }
-    void end() {
-        std::unique_lock<std::mutex> hold(own);
-        hasEnded = true;
-        pay(hold);
-    }
-    void pay(std::unique_lock<std::mutex> &hold) {
+    // Sends the next message that is owed. The hint lets the transport gather small ones.
+    void pay() {
         if (isWriting) return;
-        bool writes = owed > 0, finishes = owed == 0 && hasEnded;
-        isWriting = writes || finishes;
+        if (owed == 0) return hasEnded ? finish(Status::OK) : void();
+        isWriting = true;
         grpc::WriteOptions options;
-        if (writes && --owed > 0) options.set_buffer_hint();
-        hold.unlock();
-        if (writes) StartWrite(&shared, options);
-        if (finishes) Finish(Status::OK);
+        if (--owed > 0) options.set_buffer_hint();
+        stream.Write(isMember ? shared : message(), options, &written);
     }
 
-    static const ByteBuffer shared;
-    static std::mutex mutex;
-    static std::unordered_set<Member *> audience;
+    void finish(const Status &status) {
+        isWriting = true;
+        stream.Finish(status, &finished);
+    }
 
-    std::mutex own;
+    void wasFinished(bool) { delete this; }
+
+    uint32_t count() const {
+        grpc::Slice slice;
+        uint32_t value = 0;
+        if (request.DumpToSingleSlice(&slice).ok() && slice.size() == sizeof value) memcpy(&value, slice.begin(), sizeof value);
+        return ntohl(value);
+    }
+
+    static std::vector<Call *> audience;
+
+    grpc::GenericServerContext context;
+    grpc::GenericServerAsyncReaderWriter stream{&context};
+    ByteBuffer request;
+    Step accepted{this, &Call::wasAccepted}, read{this, &Call::wasRead};
+    Step written{this, &Call::wasWritten}, finished{this, &Call::wasFinished};
     uint32_t owed = 0;
-    bool isWriting = false, hasEnded = false;
+    bool isMember = false, isWriting = false, hasEnded = false;
 };
 
-const ByteBuffer Member::shared = message();
-std::mutex Member::mutex;
-std::unordered_set<Member *> Member::audience;
-
-// Answers at once, then tells the audience.
-class FanOut final : public Call {
-    void OnReadDone(bool ok) override {
-        if (!ok) return Finish(Status(grpc::StatusCode::INVALID_ARGUMENT, "no message"));
-        StartWriteAndFinish(&response, grpc::WriteOptions(), Status::OK);
-        Member::tellAll(count(request));
-    }
-
-    grpc::Slice nothing;
-    ByteBuffer response{&nothing, 1};
-};
-
-class Unknown final : public Call {
-    void OnReadDone(bool) override { Finish(Status(grpc::StatusCode::UNIMPLEMENTED, "no such method")); }
-};
-
-class Bench final : public grpc::CallbackGenericService {
-    ServerGenericBidiReactor *CreateReactor(GenericCallbackServerContext *context) override {
-        if (context->method() == "/bench.Bench/Stream") return new Stream;
-        if (context->method() == "/bench.Bench/Join") return new Member;
-        if (context->method() == "/bench.Bench/FanOut") return new FanOut;
-        return new Unknown;
-    }
-};
+std::vector<Call *> Call::audience;
 
 int main(int argc, char **argv) {
     if (argc != 2) {
         std::cerr << "usage: server-cpp PORT\n";
         return 2;
     }
-    Bench service;
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::string(argv[1]), grpc::InsecureServerCredentials());
-    builder.RegisterCallbackGenericService(&service);
+    builder.RegisterAsyncGenericService(&service);
+    queue = builder.AddCompletionQueue();
     auto server = builder.BuildAndStart();
     if (!server) return 1;
-    server->Wait();
+    Call::accept();
+    void *tag;
+    bool ok;
+    while (queue->Next(&tag, &ok)) {
+        auto step = static_cast<Call::Step *>(tag);
+        (step->call->*step->next)(ok);
+    }
 }

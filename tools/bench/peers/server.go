@@ -91,9 +91,9 @@ func join(_ interface{}, stream grpc.ServerStream) error {
 	}
 }
 
-// fanOut answers at once, then tells the audience. One goroutine does all the sending; a goroutine for each stream, woken for each
-// message, costs more. The codec hands over the bytes, so that all share them: a PreparedMsg cannot be made on a server's stream
-// in this version.
+// fanOut answers at once, then tells the audience. One goroutine does all the sending; one for each stream would have to be woken
+// for each message. The codec hands over the bytes, so that all share them: a PreparedMsg cannot be made on a server's stream in
+// this version.
 func fanOut(_ interface{}, stream grpc.ServerStream) error {
 	rounds, err := count(stream)
 	if err != nil {

@@ -69,7 +69,7 @@ let package = Package(
             "HTTP",
             ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOTLS"), ssl, logging, metrics]
         ),
-        room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), logging]),
+        room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), ssl, logging]),
         room("Curl", ["CCurl"]),
         room("Config", [configuration, toml]),
 

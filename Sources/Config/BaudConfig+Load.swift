@@ -69,6 +69,15 @@ extension BaudConfig {
         settings.readSeconds(&server.drain, "server.drain_seconds", 0...86_400)
         settings.read(&data.directory, "data.dir", "must be a path") { $0.isEmpty ? nil : $0 }
         settings.read(&redis.url, "redis.url")
+        settings.read(&redis.tlsAuthorities, "redis.tls_ca")
+        settings.read(&redis.tlsCertificate, "redis.tls_certificate")
+        settings.read(&redis.tlsKey, "redis.tls_key")
+        settings.read(&redis.tlsServerName, "redis.tls_server_name")
+        settings.require(
+            redis.tlsCertificate.isEmpty == redis.tlsKey.isEmpty,
+            "redis.tls_key",
+            "and redis.tls_certificate go together: give both, or neither"
+        )
         settings.read(&redis.appendFsync, "redis.appendonly")
         settings.read(&redis.prefix, "redis.prefix", "must have no braces and no blanks") { text in
             text.contains { "{} \t\r\n".contains($0) } ? nil : text

@@ -53,8 +53,16 @@ public struct BaudConfig: Sendable, Equatable {
             case no
         }
 
-        /// `redis://[user:password@]host[:port][/database]` or `unix:///path?db=database`. Empty: a private server.
+        /// `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, or `unix:///path?db=database`. Empty: a
+        /// private server.
         public var url = Secret("")
+        /// A PEM file of authorities of which one must have issued the server's certificate; empty: the system's.
+        public var tlsAuthorities = ""
+        /// PEM files of the client's own certificate, with its issuers, and its key: both or neither.
+        public var tlsCertificate = ""
+        public var tlsKey = ""
+        /// The name that the server's certificate must bear; empty: the host of the URL.
+        public var tlsServerName = ""
         public var appendFsync = AppendFsync.always
         /// In front of every key and channel, so that installations can share a server.
         public var prefix = ""

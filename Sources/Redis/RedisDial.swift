@@ -1,7 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 
-/// One attempt to reach a server: socket, then the greeting (AUTH, SELECT, CLIENT SETNAME), within the connect timeout.
+/// One attempt to reach a server: socket, TLS if asked for, then the greeting (AUTH, SELECT, CLIENT SETNAME), within the connect timeout.
 ///
 /// Made and used on one event loop. Ends by calling `completion` exactly once, unless it is cancelled.
 final class RedisDial {
@@ -45,14 +45,19 @@ final class RedisDial {
 
     private func connect() -> EventLoopFuture<any Channel> {
         let boundWire = NIOLoopBound(wire, eventLoop: loop)
+        let tls = configuration.tls
+        let address = configuration.address
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls, case .tcp(let host, _) = address {
+                        try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: host))
+                    }
                     try channel.pipeline.syncOperations.addHandler(boundWire.value)
                 }
             }
-        switch configuration.address {
+        switch address {
         case .tcp(let host, let port):
             return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
         case .unix(let path):

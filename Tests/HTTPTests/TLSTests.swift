@@ -8,54 +8,8 @@ import Testing
 
 /// TLS on the same port for both versions, against curl and raw bytes, with certificates made by openssl.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct TLSTests {
-    /// An authority, and a key and certificate for `localhost` that it has issued, in a directory of their own.
-    private struct Certificates {
-        let directory: String
-        var files: TLSFiles { TLSFiles(certificateChain: "\(directory)/cert.pem", privateKey: "\(directory)/key.pem") }
-        var authority: String { "\(directory)/ca.pem" }
-
-        init() throws {
-            var template = Array("/tmp/http-tests-XXXXXX".utf8CString)
-            try #require(mkdtemp(&template) != nil)
-            directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            try issue()
-        }
-
-        /// Makes authority, key and certificate anew in the same files.
-        func issue() throws {
-            let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-            let script = """
-                set -e
-                openssl req -x509 \(key) -keyout ca.key -out ca.pem -days 2 -subj /CN=authority
-                openssl req \(key) -keyout new.pem -out request.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost
-                openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -days 2 -copy_extensions copy -out cert.pem
-                mv new.pem key.pem
-                """
-            let status = try ChildProcess("/bin/sh", ["-c", "cd \(directory); \(script)"]).wait()
-            try #require(status == 0)
-        }
-
-        func remove() throws {
-            try #require(try ChildProcess("/bin/rm", ["-r", directory]).wait() == 0)
-        }
-
-        /// What curl prints, and its exit status.
-        func curl(_ arguments: String, port: Int, trusting authority: String? = nil) throws -> (
-            output: String, status: Int32
-        ) {
-            let command = "curl -s --cacert \(authority ?? self.authority) \(arguments) https://localhost:\(port)/a"
-            let output = "\(directory)/output"
-            let status = try ChildProcess("/bin/sh", ["-c", command], output: output).wait()
-            let file = try #require(fopen(output, "r"))
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 4_096)
-            let count = fread(&bytes, 1, bytes.count, file)
-            return (String(decoding: bytes[..<count], as: UTF8.self), status)
-        }
-    }
-
-    private func withCertificates(_ body: (Certificates) async throws -> Void) async throws {
-        let certificates = try Certificates()
+    private func withCertificates(_ body: (TestCertificates) async throws -> Void) async throws {
+        let certificates = try TestCertificates()
         do {
             try await body(certificates)
         } catch {
@@ -67,7 +21,7 @@ import Testing
 
     @Test func bothVersionsAreAgreedUpon() async throws {
         try await withCertificates { certificates in
-            try await withServer(tls: certificates.files) { exchange in
+            try await withServer(tls: certificates.tlsFiles) { exchange in
                 exchange.respond(
                     ResponseHead(status: 200),
                     body: ByteBuffer(string: "\(exchange.request.version) \(exchange.request.scheme)")
@@ -83,14 +37,14 @@ import Testing
 
     @Test func clientsAreAskedForACertificate() async throws {
         try await withCertificates { certificates in
-            var files = certificates.files
+            var files = certificates.tlsFiles
             files.clientAuthorities = certificates.authority
-            let stranger = try Certificates()
+            let stranger = try TestCertificates()
             try await withServer(tls: files, handler: echo) { port, _ in
                 let own = "--cert \(files.certificateChain) --key \(files.privateKey)"
                 try #expect(certificates.curl(own, port: port) == ("GET /a []", 0))
                 try #expect(certificates.curl("", port: port).output == "")
-                let others = "--cert \(stranger.files.certificateChain) --key \(stranger.files.privateKey)"
+                let others = "--cert \(stranger.tlsFiles.certificateChain) --key \(stranger.tlsFiles.privateKey)"
                 try #expect(certificates.curl(others, port: port).output == "")
             }
             try stranger.remove()
@@ -99,17 +53,17 @@ import Testing
 
     @Test func identityIsRenewedOnlyByFilesThatFitTogether() async throws {
         try await withCertificates { certificates in
-            let identity = try TLSIdentity(certificates.files)
+            let identity = try TLSIdentity(certificates.tlsFiles)
             let first = identity.context
             guard case .unchanged = identity.refresh() else { return #expect(Bool(false), "nothing has changed") }
 
-            let other = try Certificates()
-            try #require(rename(other.files.certificateChain, certificates.files.certificateChain) == 0)
+            let other = try TestCertificates()
+            try #require(rename(other.tlsFiles.certificateChain, certificates.tlsFiles.certificateChain) == 0)
             guard case .failed = identity.refresh() else { return #expect(Bool(false), "the key is another's") }
             #expect(identity.context === first)
             guard case .unchanged = identity.refresh() else { return #expect(Bool(false), "a failure is told once") }
 
-            try #require(rename(other.files.privateKey, certificates.files.privateKey) == 0)
+            try #require(rename(other.tlsFiles.privateKey, certificates.tlsFiles.privateKey) == 0)
             guard case .renewed = identity.refresh() else { return #expect(Bool(false), "both have changed") }
             #expect(identity.context !== first)
             try other.remove()
@@ -121,7 +75,7 @@ import Testing
 
     @Test func newConnectionsGetTheNewCertificate() async throws {
         try await withCertificates { certificates in
-            try await withServer(tls: certificates.files, handler: echo) { port, _ in
+            try await withServer(tls: certificates.tlsFiles, handler: echo) { port, _ in
                 try #expect(certificates.curl("", port: port).status == 0)
                 // A certificate of another authority, which is the one that curl trusts from here on.
                 try certificates.issue()
@@ -134,7 +88,7 @@ import Testing
         try await withCertificates { certificates in
             var limits = HTTPLimits()
             limits.prefaceTimeout = .seconds(1)
-            try await withServer(limits: limits, tls: certificates.files, handler: echo) { port, _ in
+            try await withServer(limits: limits, tls: certificates.tlsFiles, handler: echo) { port, _ in
                 let silent = try await RawConnection.connect(port: port)
                 let half = try await RawConnection.connect(port: port)
                 try await half.send([22, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3])
@@ -146,5 +100,25 @@ import Testing
                 #expect(await half.receive() == "")
             }
         }
+    }
+}
+
+extension TestCertificates {
+    fileprivate var tlsFiles: TLSFiles { TLSFiles(certificateChain: certificate, privateKey: key) }
+
+    /// What curl prints, and its exit status.
+    fileprivate func curl(
+        _ arguments: String,
+        port: Int,
+        trusting authority: String? = nil
+    ) throws -> (output: String, status: Int32) {
+        let command = "curl -s --cacert \(authority ?? self.authority) \(arguments) https://localhost:\(port)/a"
+        let output = "\(directory)/output"
+        let status = try ChildProcess("/bin/sh", ["-c", command], output: output).wait()
+        let file = try #require(fopen(output, "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return (String(decoding: bytes[..<count], as: UTF8.self), status)
     }
 }

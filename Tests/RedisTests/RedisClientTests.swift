@@ -12,9 +12,17 @@ func withClient<T: Sendable>(
     configure: (inout RedisConfiguration) -> Void = { _ in },
     _ body: @Sendable (RedisClient, MultiThreadedEventLoopGroup) async throws -> T
 ) async throws -> T {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
     var configuration = try RedisConfiguration(url: redis.url)
     configure(&configuration)
+    return try await withClient(configuration, loops: loops, body)
+}
+
+func withClient<T: Sendable>(
+    _ configuration: RedisConfiguration,
+    loops: Int = 1,
+    _ body: @Sendable (RedisClient, MultiThreadedEventLoopGroup) async throws -> T
+) async throws -> T {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
     let client = RedisClient(configuration: configuration, group: group, logger: .quiet)
     do {
         let result = try await body(client, group)

@@ -26,13 +26,28 @@ struct RedisConfigurationTests {
     }
 
     @Test(arguments: [
-        "", "host:6379", "http://host", "rediss://host", "redis://", "redis://host:0", "redis://host:x",
+        "", "host:6379", "http://host", "rediss://", "redis://", "redis://host:0", "redis://host:x",
         "redis://host/x",
         "redis://host/-1", "redis://user@host", "unix://relative", "unix:///a?x=1", "redis://u:p%4@host",
         "unix:///" + String(repeating: "x", count: 107),
     ])
     func refused(url: String) {
         #expect { try RedisConfiguration(url: url) } throws: { ($0 as? RedisError)?.code == .configuration }
+    }
+
+    @Test func `TLS is for rediss alone`() throws {
+        #expect(try RedisConfiguration(url: "rediss://host:1/2").tls != nil)
+        #expect(try RedisConfiguration(url: "redis://host").tls == nil)
+        let settings = [
+            ("redis://host", RedisTLS.Settings(serverName: "x")),
+            ("rediss://host", RedisTLS.Settings(authorities: "/none")),
+            ("rediss://host", RedisTLS.Settings(certificate: "/none")),
+        ]
+        for (url, tls) in settings {
+            #expect { try RedisConfiguration(url: url, tls: tls) } throws: {
+                ($0 as? RedisError)?.code == .configuration
+            }
+        }
     }
 
     @Test func `an error never shows the password`() {

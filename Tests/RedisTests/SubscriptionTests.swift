@@ -5,56 +5,6 @@ import TestSupport
 import Testing
 
 struct SubscriptionTests {
-    private enum Event: Equatable, Sendable {
-        case ready(String)
-        case gap(String)
-        case message(String, String)
-    }
-
-    /// A subscription on its loop, with what it reports as a stream.
-    private final class Listener: Sendable {
-        let loop: any EventLoop
-        let events: AsyncStream<Event>
-        private let sink: AsyncStream<Event>.Continuation
-        private let subscription: NIOLoopBoundBox<Subscription?>
-
-        init(_ configuration: RedisConfiguration, loop: any EventLoop) async throws {
-            self.loop = loop
-            let (events, sink) = AsyncStream.makeStream(of: Event.self)
-            self.events = events
-            self.sink = sink
-            subscription = .makeEmptyBox(valueType: Subscription.self, eventLoop: loop)
-            try await loop.submit { [subscription] in
-                subscription.value = Subscription(configuration: configuration, loop: loop, logger: .quiet) {
-                    sink.yield(.gap($0))
-                }
-            }.get()
-        }
-
-        func subscribe(_ channel: String) { loop.execute { self.subscribeOnLoop(channel) } }
-
-        /// Subscribes, leaves and subscribes again in one turn of the loop.
-        func subscribeTwice(_ channel: String) {
-            loop.execute {
-                self.subscribeOnLoop(channel)
-                self.subscription.value?.unsubscribe(channel)
-                self.subscribeOnLoop(channel)
-            }
-        }
-
-        private func subscribeOnLoop(_ channel: String) {
-            subscription.value?.subscribe(channel) {
-                self.sink.yield(.ready(channel))
-            } onMessage: {
-                self.sink.yield(.message(channel, String(buffer: $0)))
-            }
-        }
-
-        func unsubscribe(_ channel: String) { loop.execute { self.subscription.value?.unsubscribe(channel) } }
-
-        func close() async throws { try await loop.submit { self.subscription.value?.close() }.get() }
-    }
-
     private func withListener(
         _ redis: TestRedis,
         ping: Duration = .seconds(5),
@@ -153,4 +103,55 @@ struct SubscriptionTests {
             }
         }
     }
+}
+
+/// What a subscription has reported.
+enum Notice: Equatable, Sendable {
+    case ready(String)
+    case gap(String)
+    case message(String, String)
+}
+
+/// A subscription on its loop, with what it reports as a stream.
+final class Listener: Sendable {
+    let loop: any EventLoop
+    let events: AsyncStream<Notice>
+    private let sink: AsyncStream<Notice>.Continuation
+    private let subscription: NIOLoopBoundBox<Subscription?>
+
+    init(_ configuration: RedisConfiguration, loop: any EventLoop) async throws {
+        self.loop = loop
+        let (events, sink) = AsyncStream.makeStream(of: Notice.self)
+        self.events = events
+        self.sink = sink
+        subscription = .makeEmptyBox(valueType: Subscription.self, eventLoop: loop)
+        try await loop.submit { [subscription] in
+            subscription.value = Subscription(configuration: configuration, loop: loop, logger: .quiet) {
+                sink.yield(.gap($0))
+            }
+        }.get()
+    }
+
+    func subscribe(_ channel: String) { loop.execute { self.subscribeOnLoop(channel) } }
+
+    /// Subscribes, leaves and subscribes again in one turn of the loop.
+    func subscribeTwice(_ channel: String) {
+        loop.execute {
+            self.subscribeOnLoop(channel)
+            self.subscription.value?.unsubscribe(channel)
+            self.subscribeOnLoop(channel)
+        }
+    }
+
+    private func subscribeOnLoop(_ channel: String) {
+        subscription.value?.subscribe(channel) {
+            self.sink.yield(.ready(channel))
+        } onMessage: {
+            self.sink.yield(.message(channel, String(buffer: $0)))
+        }
+    }
+
+    func unsubscribe(_ channel: String) { loop.execute { self.subscription.value?.unsubscribe(channel) } }
+
+    func close() async throws { try await loop.submit { self.subscription.value?.close() }.get() }
 }

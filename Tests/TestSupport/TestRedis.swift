@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A real redis-server for a test: on a Unix socket in a directory of its own, without a TCP port.
+/// A real redis-server for a test: on a Unix socket in a directory of its own, without a TCP port unless one is asked for.
 ///
 /// Not shared between tests that stop, pause or kill it. Ended by its process id, and the directory removed, by ``stop()``
 /// or at the end of ``with(appendOnly:_:)``.

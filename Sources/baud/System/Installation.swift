@@ -44,11 +44,12 @@ final class Installation: Sendable {
                 logger: logger
             )
             privateRedis = server
-            redis = RedisClient(configuration: Self.tuned(server.configuration, config), group: group, logger: logger)
+            var configuration = server.configuration
+            configuration.commandTimeout = config.redis.commandTimeout
+            redis = RedisClient(configuration: configuration, group: group, logger: logger)
         } else {
             privateRedis = nil
-            let configuration = try RedisConfiguration(url: config.redis.url.value)
-            redis = RedisClient(configuration: Self.tuned(configuration, config), group: group, logger: logger)
+            redis = RedisClient(configuration: try RedisConfiguration(config.redis), group: group, logger: logger)
         }
         store = Store(redis: redis, keys: Keys(prefix: config.redis.prefix), logger: logger)
         curl = try CurlClient()
@@ -59,12 +60,6 @@ final class Installation: Sendable {
             await close()
             throw error
         }
-    }
-
-    private static func tuned(_ configuration: RedisConfiguration, _ config: BaudConfig) -> RedisConfiguration {
-        var configuration = configuration
-        configuration.commandTimeout = config.redis.commandTimeout
-        return configuration
     }
 
     // MARK: The roles

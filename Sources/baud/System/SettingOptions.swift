@@ -16,7 +16,7 @@ struct SettingOptions: ParsableArguments {
     @Option(
         name: .customLong("redis-url"),
         help:
-            "redis://[user:password@]host:port[/db] or unix:///path (redis.url). Without it a private redis-server is started."
+            "redis[s]://[user:password@]host:port[/db] or unix:///path (redis.url). Without it a private redis-server is started."
     )
     var redisURL: String?
 

@@ -7,8 +7,8 @@ internal import Store
 /// A task of the modem runs ``carryOut(_:store:configuration:logger:)``; heartbeat, control channel and shutdown call ``stop(_:)``.
 final class Job: Sendable {
     enum StopReason: Sendable {
-        /// Someone cancelled the run.
-        case cancelled
+        /// The run was cancelled: user, superseded, rollback, ...
+        case cancelled(String)
         /// The lease is another worker's, or may be: nothing more is written.
         case leaseLost
         /// This process stops: the run is handed back.
@@ -94,10 +94,10 @@ final class Job: Sendable {
             logger.error("a run failed", metadata: ["error": "\(error)"])
             let failure = Failure(code: "internal", message: "internal error; the worker's log says more")
             try await log.finish(RunEnd(.failed, error: failure))
-        case .stopped(.cancelled):
+        case .stopped(.cancelled(let reason)):
             var end = end ?? RunEnd(.cancelled)
             end.status = .cancelled
-            end.reason = "user"
+            end.reason = reason
             end.error = nil
             try await log.finish(end)
         case .stopped(.shutdown):

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// The worker pool of one process: claims runs, holds their leases, carries them out, hands them back when it stops.
 ///
-/// A service of the executable. Its tasks are structured: claimer, reaper, heartbeat and one task for each run live and end within
+/// A service of the executable. Its tasks are structured: claimer, sweeper, heartbeat and one task for each run live and end within
 /// ``run()``. Any number of these, in any number of processes, share the queue.
 public final class Modem: Service {
     /// This worker in the consumer group and in the list of workers.
@@ -49,6 +49,7 @@ public final class Modem: Service {
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.beat() }
             background.addTask { await self.watchLeases() }
+            background.addTask { await self.sweep() }
             await withDiscardingTaskGroup { runs in
                 await withTaskCancellationOrGracefulShutdownHandler {
                     await self.work(&runs)
@@ -70,24 +71,16 @@ public final class Modem: Service {
 
     // MARK: Claiming
 
-    /// The claimer and the reaper in turn feed the group that carries the runs out.
+    /// The claimer feeds the group that carries the runs out.
     private func work(_ runs: inout DiscardingTaskGroup) async {
         let connection = store.blockingConnection(on: loop)
+        let wait = min(Self.claimWait, configuration.reaper)
         var pause = Duration.milliseconds(100)
-        var lastReaped = ContinuousClock.now - configuration.reaper
         while true {
             await slots.wait()
             guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
             do {
-                if ContinuousClock.now - lastReaped >= configuration.reaper {
-                    lastReaped = .now
-                    try await take(&runs) {
-                        try await self.store.takeOver(for: self.name, lease: self.configuration.lease, count: $0)
-                    }
-                }
-                try await take(&runs) {
-                    try await self.store.next(for: self.name, count: $0, wait: Self.claimWait, on: connection)
-                }
+                if try await !take(&runs) { try await store.waitForRuns(upTo: wait, on: connection) }
                 pause = .milliseconds(100)
             } catch {
                 logger.warning("no run can be claimed", metadata: ["error": "\(error)"])
@@ -99,15 +92,12 @@ public final class Modem: Service {
         await connection.close()
     }
 
-    private func take(
-        _ runs: inout DiscardingTaskGroup,
-        from source: (_ count: Int) async throws -> [QueueEntry]
-    ) async throws {
+    /// Takes as many runs as there is room for. - Returns: whether there were any.
+    private func take(_ runs: inout DiscardingTaskGroup) async throws -> Bool {
         let taken = slots.take(upTo: configuration.concurrency)
-        guard taken > 0 else { return }
         let entries: [QueueEntry]
         do {
-            entries = try await source(taken)
+            entries = try await store.take(for: name, count: taken, lease: configuration.lease)
         } catch {
             slots.give(taken)
             throw error
@@ -115,12 +105,26 @@ public final class Modem: Service {
         slots.give(taken - entries.count)
         for entry in entries {
             let job = Job(entry: entry)
-            // An entry of our own that came back by the reaper is already in hand: its lease was renewed late.
+            // An entry of our own that comes back as lost is already in hand: its lease was renewed late.
             guard jobs.withLock({ $0.updateValue(job, ifAbsent: entry) }) else {
                 slots.give(1)
                 continue
             }
             runs.addTask { await self.carryOut(job) }
+        }
+        return !entries.isEmpty
+    }
+
+    /// Looks after what is due, until cancelled.
+    private func sweep() async {
+        while !Task.isCancelled {
+            var wait = configuration.reaper
+            do {
+                wait = try await store.sweep(every: configuration.reaper)
+            } catch {
+                logger.warning("what is due could not be looked after", metadata: ["error": "\(error)"])
+            }
+            do { try await Task.sleep(for: wait) } catch { return }
         }
     }
 
@@ -153,12 +157,12 @@ public final class Modem: Service {
             do {
                 // Redis counts a lease from some moment after this one, so this worker never thinks that it has more time.
                 let asked = ContinuousClock.now
-                let lost = Set(try await store.renew(held.map(\.entry), of: name))
+                let lost = Set(try await store.renew(held.map(\.entry), of: name, lease: configuration.lease))
                 lastRenewal.withLock { $0 = asked }
                 for job in held where lost.contains(job.entry) { job.stop(.leaseLost) }
                 // What the control channel may have missed.
-                let cancelling = Set(try await store.cancelling(held.map(\.entry)))
-                for job in held where cancelling.contains(job.entry) { job.stop(.cancelled) }
+                let cancelling = try await store.cancelling(held.map(\.entry))
+                for job in held { if let reason = cancelling[job.entry] { job.stop(.cancelled(reason)) } }
             } catch {
                 logger.warning("leases could not be renewed", metadata: ["error": "\(error)"])
             }
@@ -190,10 +194,10 @@ public final class Modem: Service {
         let logger = logger
         let subscribed = loop.submit {
             let control = Subscriptions(store: store, loop: loop, logger: logger)
-            control.watchCancels { [weak self] thread, run in
+            control.watchCancels { [weak self] thread, run, reason in
                 guard let self else { return }
                 let job = self.jobs.withLock { $0.values.first { $0.entry.run == run && $0.entry.thread == thread } }
-                job?.stop(.cancelled)
+                job?.stop(.cancelled(reason))
             }
             return NIOLoopBound(control, eventLoop: loop)
         }

@@ -46,15 +46,27 @@ public final class RedisClient: Sendable {
     ///
     /// - Returns: one result for each command, in order.
     public func send(batch: [RedisCommand]) async -> [Result<RESPValue, RedisError>] {
-        guard !batch.isEmpty else { return [] }
+        await send(pipeline: batch.map { .command($0) })
+    }
+
+    /// Sends commands and script calls behind each other in one write: they take effect in their order, and are not a transaction.
+    ///
+    /// - Returns: one result for each call, in order.
+    public func send(pipeline: [RedisCall]) async -> [Result<RESPValue, RedisError>] {
+        guard !pipeline.isEmpty else { return [] }
         let loop = group.any()
         let box = box(of: loop)
         return await withCheckedContinuation { continuation in
             loop.execute {
                 let connection = box.value
-                let replies = BatchReplies(count: batch.count) { continuation.resume(returning: $0) }
-                for (index, command) in batch.enumerated() {
-                    connection.send(command) { replies.set(index, $0) }
+                let replies = BatchReplies(count: pipeline.count) { continuation.resume(returning: $0) }
+                for (index, call) in pipeline.enumerated() {
+                    switch call {
+                    case .command(let command):
+                        connection.send(command) { replies.set(index, $0) }
+                    case .script(let script, let keys, let arguments):
+                        connection.run(script, keys: keys, arguments: arguments) { replies.set(index, $0) }
+                    }
                 }
             }
         }
@@ -119,6 +131,12 @@ public final class RedisClient: Sendable {
         }
         return box
     }
+}
+
+/// What ``RedisClient/send(pipeline:)`` sends.
+public enum RedisCall: Sendable {
+    case command(RedisCommand)
+    case script(RedisScript, keys: [String], arguments: [RedisArgument])
 }
 
 /// Gathers the replies of a batch, on one loop.

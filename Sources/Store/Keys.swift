@@ -1,6 +1,7 @@
 /// How every key and channel is spelled; no other room knows one.
 ///
-/// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot.
+/// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot, and so
+/// does the queue's name. No script touches both: a thread and the queue are each changed alone.
 public struct Keys: Sendable {
     public let prefix: String
     public let cluster: Bool
@@ -13,6 +14,10 @@ public struct Keys: Sendable {
 
     private func thread(_ id: String, _ part: String) -> String {
         "\(prefix)thread:\(cluster ? "{\(id)}" : id):\(part)"
+    }
+
+    private func queue(_ part: String) -> String {
+        "\(prefix)queue:\(cluster ? "{default}" : "default"):\(part)"
     }
 
     // MARK: A thread
@@ -33,8 +38,12 @@ public struct Keys: Sendable {
     func memory(_ thread: String) -> String { self.thread(thread, "memory") }
     /// List: what the active run has completed, for the attempt after this one.
     func journal(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):journal") }
-    /// String: what a request under an idempotency key came to.
-    func idempotency(_ thread: String, _ key: String) -> String { self.thread(thread, "idempotency:\(key)") }
+    /// List: what was said to the active run since it began, for its agent's next steps.
+    func inputs(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):inputs") }
+    /// String: what a tenant's request under an idempotency key came to.
+    func idempotency(_ thread: String, _ method: String, _ tenant: String, _ key: String) -> String {
+        self.thread(thread, "idempotency:\(method):\(tenant):\(key)")
+    }
     /// Channel: a thread's new events.
     func live(_ thread: String) -> String { self.thread(thread, "live") }
 
@@ -44,17 +53,25 @@ public struct Keys: Sendable {
     var threads: String { "\(prefix)threads" }
     /// String: what an `initiate` under an idempotency key came to.
     func idempotency(_ key: String) -> String { "\(prefix)idempotency:\(key)" }
-    /// Stream: the runs that wait for a worker, with the consumer group ``group``.
-    var queue: String { "\(prefix)queue:default" }
-    /// List: runs that were given up, `thread run`.
-    var dead: String { "\(prefix)queue:default:dead" }
-    /// Sorted set: workers by the time they were last heard of.
-    var workers: String { "\(prefix)workers" }
-    /// Channel: runs that are to be cancelled, `thread run`.
+    /// Channel: runs that are to be cancelled, `thread run reason`.
     var control: String { "\(prefix)control" }
 
-    /// The consumer group of the worker pool.
-    static let group = "modem"
+    // MARK: The worker queue
+
+    /// List: the tenants that have runs in the queue, whose turn is next first.
+    var ring: String { queue("ring") }
+    /// List: a tenant's runs, oldest first: `thread run time`.
+    func ready(_ tenant: String) -> String { queue("ready:\(tenant)") }
+    /// List: a token for each run that was put into the queue, at most 64, for the workers that wait.
+    var wake: String { queue("wake") }
+    /// Sorted set: runs in the hands of workers by when their lease ends: `worker thread run tenant`.
+    var leases: String { queue("leases") }
+    /// Sorted set: what is to be looked at by when, see ``DueItem``.
+    var due: String { queue("due") }
+    /// Sorted set: runs that were given up by when that was, `thread run tenant`.
+    var dead: String { queue("dead") }
+    /// Sorted set: workers by the time they were last heard of.
+    var workers: String { queue("workers") }
 
     // MARK: Legacy
 

@@ -31,6 +31,8 @@ public actor RunLog {
     private var batchCount = 0
     /// The write that is under way, or was given up for a cancelled task or an outage: nothing is known of it until it has been repeated.
     private var unconfirmed: Batch?
+    /// What was said to the run since it began, also by those who steer it while it goes on.
+    public private(set) var inputs: [String]
     private var isWriting = false
     private var writersInLine: [CheckedContinuation<Void, Never>] = []
     /// Tells ``gather()`` that there is something; holds at most one signal.
@@ -48,6 +50,7 @@ public actor RunLog {
         self.run = run
         self.store = store
         self.batching = batching
+        inputs = run.inputs
     }
 
     // MARK: Events
@@ -152,11 +155,12 @@ public actor RunLog {
 
     private func confirm() async throws {
         guard let batch = unconfirmed else { return }
-        try await store.write(
+        inputs += try await store.write(
             batch.events,
             journal: batch.journal,
             memory: batch.memory,
             batch: batch.number,
+            inputs: inputs.count,
             for: run,
             patience: Self.patience
         )

@@ -2,44 +2,39 @@ public import Messages
 internal import Redis
 
 extension Store {
-    /// Accepts a run: record, idempotency key, queue entry and first event are stored together.
+    /// Accepts a run: record, idempotency key and first event are stored together, the queue entry follows in the same write. If it is
+    /// lost on the way, a sweeper makes it good.
     ///
+    /// - Parameter tenant: who is to pay for it with its place in the queue, and whose idempotency keys count.
     /// - Returns: the run, and whether it is the one of an earlier request under the same idempotency key.
     /// - Throws: `.notFound`, `.conflict` (idempotency key of another request), `.exhausted` (too many runs wait), `.unavailable`.
-    public func execute(_ request: ExecuteRunRequest) async throws(StoreError) -> (run: Run, isReplay: Bool) {
+    public func execute(
+        _ request: ExecuteRunRequest,
+        tenant: String = Store.commonTenant
+    ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
         let thread = request.threadID
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         let id = Self.makeID()
-        let event = Event(
-            threadID: thread,
-            runID: id,
-            type: "run_queued",
-            time: Self.now,
-            payload: .run(RunUpdate(status: "queued", task: request.task, model: request.model))
-        )
         let key = request.idempotencyKey
-        let (outcome, values) = try await run(
+        let (outcome, values) = try await announcing(
+            QueueEntry(thread: thread, run: id, tenant: tenant),
             RunScripts.execute,
-            [
-                keys.metadata(thread), keys.stream(thread), keys.runs(thread), keys.run(thread, id),
-                keys.pending(thread),
-                keys.queue, keys.idempotency(thread, key),
-            ],
-            [
-                RedisArgument(thread), RedisArgument(id), RedisArgument(request.task), RedisArgument(request.model),
-                RedisArgument(event.serialized()), RedisArgument(keys.live(thread)), RedisArgument(Self.pendingLimit),
-                key.isEmpty ? "" : RedisArgument(request.serialized()), RedisArgument(Self.idempotencySeconds),
+            threadKeys(thread) + [keys.idempotency(thread, "execute", tenant, key)],
+            runArguments(thread, id) + [
+                RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
+                RedisArgument(request.model), "", RedisArgument(Self.pendingLimit),
+                key.isEmpty ? "" : RedisArgument(request.serialized()), RedisArgument(Self.idempotencySeconds), "0", "",
             ]
         )
         switch outcome {
-        case "ok":
+        case "ok", "waiting":
             let run = Run(
                 runID: id,
                 threadID: thread,
                 status: "queued",
                 task: request.task,
                 model: request.model,
-                createdAt: event.time
+                createdAt: Self.now
             )
             return (run, false)
         case "replayed": return (try await self.run(thread, values.first?.string ?? ""), true)
@@ -121,23 +116,14 @@ extension Store {
     public func cancel(_ thread: String, _ id: String) async throws(StoreError) -> Run {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
-        let cancelled = Event.terminal(thread, id, status: "cancelled", reason: "user")
-        let cancelling = Event(
-            threadID: thread,
-            runID: id,
-            type: "run_cancelling",
-            time: Self.now,
-            payload: .run(RunUpdate(status: "cancelling", reason: "user"))
-        )
-        _ = try await run(
+        let (_, values) = try await run(
             RunScripts.cancel,
-            [keys.metadata(thread), keys.stream(thread), keys.run(thread, id), keys.pending(thread), keys.queue],
-            [
-                RedisArgument(thread), RedisArgument(id), RedisArgument(keys.live(thread)), RedisArgument(keys.control),
-                RedisArgument(Keys.group), RedisArgument(keys.run(thread, "")), RedisArgument(cancelled.serialized()),
-                RedisArgument(cancelling.serialized()),
-            ]
+            threadKeys(thread),
+            runArguments(thread, id) + [RedisArgument(keys.control)]
         )
+        let entry = QueueEntry(thread: thread, run: id, tenant: "")
+        let change = QueueChange(values)
+        if change != QueueChange() { try await settle("", in: keys.due, entry, change) }
         return try await run(thread, id)
     }
 

@@ -4,35 +4,26 @@ internal import Redis
 
 /// What ``RunLog`` writes. Each call can be repeated safely, and is, while Redis is away.
 extension Store {
+    /// - Returns: what was said to the run beyond the `inputs` that its writer has already.
     func write(
         _ events: [Event],
         journal: [String],
         memory: String?,
         batch: Int,
+        inputs: Int,
         for run: ClaimedRun,
         patience: Duration
-    ) async throws {
-        let thread = run.threadID
+    ) async throws -> [String] {
         var arguments: [RedisArgument] = [
-            RedisArgument(Int64(run.attempt)), RedisArgument(batch), RedisArgument(keys.live(thread)),
-            RedisArgument(memory ?? ""), RedisArgument(events.count),
+            RedisArgument(Int64(run.attempt)), RedisArgument(batch), RedisArgument(inputs), RedisArgument(memory ?? ""),
+            RedisArgument(events.count),
         ]
         arguments += events.map { RedisArgument($0.serialized()) } + journal.map { RedisArgument($0) }
-        try await repeatedly(
-            RunScripts.write,
-            [
-                keys.metadata(thread), keys.stream(thread), keys.run(thread, run.runID),
-                keys.journal(thread, run.runID),
-                keys.memory(thread),
-            ],
-            arguments,
-            for: run,
-            patience: patience
-        )
+        let (_, values) = try await repeatedly(WorkerScripts.write, arguments, for: run, patience: patience)
+        return (values.first?.array ?? []).compactMap(\.string)
     }
 
     func finish(_ end: RunEnd, events: [Event], for run: ClaimedRun, patience: Duration) async throws {
-        let thread = run.threadID
         var fields: [(String, RedisArgument)] = [
             ("status", RedisArgument(end.status.rawValue)), ("text", RedisArgument(end.text)),
             ("input_tokens", RedisArgument(Int64(clamping: end.usage.inputTokens))),
@@ -46,62 +37,44 @@ extension Store {
             fields += [("error_code", RedisArgument(error.code)), ("error_message", RedisArgument(error.message))]
         }
         var arguments: [RedisArgument] = [
-            RedisArgument(thread), RedisArgument(Int64(run.attempt)), RedisArgument(keys.live(thread)),
-            RedisArgument(Keys.group), RedisArgument(keys.run(thread, "")), RedisArgument(end.memory ?? ""),
+            RedisArgument(Int64(run.attempt)), RedisArgument(end.memory ?? ""), RedisArgument(Int.max),
             RedisArgument(fields.count), RedisArgument(events.count),
         ]
         arguments += fields.flatMap { [RedisArgument($0), $1] }
         arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
-        try await repeatedly(
-            RunScripts.finish,
-            [
-                keys.metadata(thread), keys.stream(thread), keys.run(thread, run.runID),
-                keys.journal(thread, run.runID),
-                keys.messages(thread), keys.memory(thread), keys.pending(thread), keys.queue,
-            ],
-            arguments,
-            for: run,
-            patience: patience
-        )
+        let (_, values) = try await repeatedly(WorkerScripts.finish, arguments, for: run, patience: patience)
+        try await settle(run.entry, of: run.worker, QueueChange(values))
     }
 
     func release(_ run: ClaimedRun) async throws {
-        let thread = run.threadID
-        let event = Event(
-            threadID: thread,
-            runID: run.runID,
-            attempt: run.attempt,
-            type: "run_queued",
-            time: Self.now,
-            payload: .run(RunUpdate(status: "queued", reason: "shutdown"))
-        )
-        let (outcome, _) = try await self.run(
-            RunScripts.release,
-            [keys.metadata(thread), keys.stream(thread), keys.run(thread, run.runID), keys.queue],
-            [
-                RedisArgument(thread), RedisArgument(run.runID), RedisArgument(Int64(run.attempt)),
-                RedisArgument(keys.live(thread)), RedisArgument(Keys.group), RedisArgument(event.serialized()),
+        let (outcome, values) = try await self.run(
+            WorkerScripts.requeue,
+            threadKeys(run.threadID),
+            runArguments(run.threadID, run.runID) + [
+                RedisArgument(Int64(run.attempt)), "shutdown", "0", "0", "", "", "0",
             ]
         )
         guard outcome == "ok" else { throw StoreError.stale(run) }
+        try await settle(run.entry, of: run.worker, QueueChange(values))
     }
 
     /// Repeats a write until Redis has answered it; the scripts recognize one that they have seen.
     private func repeatedly(
         _ script: RedisScript,
-        _ keys: [String],
         _ arguments: [RedisArgument],
         for run: ClaimedRun,
         patience: Duration
-    ) async throws {
+    ) async throws -> (outcome: String, values: [RESPValue]) {
+        let keys = threadKeys(run.threadID)
+        let arguments = runArguments(run.threadID, run.runID) + arguments
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         var pause = Duration.milliseconds(50)
         while true {
             do {
-                let (outcome, _) = try await self.run(script, keys, arguments)
-                guard outcome == "ok" else { throw StoreError.stale(run) }
-                return
+                let (outcome, values) = try await self.run(script, keys, arguments)
+                guard outcome != "stale" else { throw StoreError.stale(run) }
+                return (outcome, values)
             } catch let error as StoreError where error.code == .unavailable && clock.now < deadline {
                 logger.warning("a write is repeated", metadata: ["script": "\(script.name)", "error": "\(error)"])
                 try await Task.sleep(for: pause)

@@ -13,6 +13,8 @@ public final class Store: Sendable {
 
     /// How long an idempotency key is remembered, in seconds.
     static let idempotencySeconds = 24 * 60 * 60
+    /// The tenant of requests that name none.
+    public static let commonTenant = "default"
     /// How many runs may wait on one thread.
     static let pendingLimit = 100
 
@@ -32,19 +34,14 @@ public final class Store: Sendable {
         do { try await redis.ping() } catch { throw StoreError(error) }
     }
 
-    /// Refuses a server that would throw data away, and makes the consumer group of the workers.
+    /// Refuses a server that would throw data away.
     ///
     /// - Throws: `.invalid` when the server's `maxmemory-policy` would evict, `.unavailable`.
     public func prepare() async throws(StoreError) {
         do {
             try await redis.requireNoEviction()
-            _ = try await redis.send(
-                RedisCommand("XGROUP", "CREATE", RedisArgument(keys.queue), RedisArgument(Keys.group), "0", "MKSTREAM")
-            )
         } catch  where error.code == .configuration {
             throw StoreError(.invalid, error.message, field: "redis.url")
-        } catch  where error.prefix == "BUSYGROUP" {
-            return
         } catch {
             throw StoreError(error)
         }
@@ -64,6 +61,13 @@ public final class Store: Sendable {
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         let reply: RESPValue
         do { reply = try await redis.run(script, keys: keys, arguments: arguments) } catch { throw StoreError(error) }
+        return try Self.outcome(reply, of: script)
+    }
+
+    static func outcome(
+        _ reply: RESPValue,
+        of script: RedisScript
+    ) throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         guard let values = reply.array, let outcome = values.first?.string else {
             throw .unexpected(reply, of: script.name)
         }

@@ -54,14 +54,14 @@ public final class Subscriptions {
         subscription.unsubscribe(channel)
     }
 
-    /// Listens to who wants a run to be cancelled.
-    public func watchCancels(_ onCancel: @escaping (_ thread: String, _ run: String) -> Void) {
+    /// Listens to which runs are to stop, and why.
+    public func watchCancels(_ onCancel: @escaping (_ thread: String, _ run: String, _ reason: String) -> Void) {
         subscription.subscribe(
             keys.control,
             onReady: {},
             onMessage: { message in
                 let parts = String(buffer: message).split(separator: " ")
-                if parts.count == 2 { onCancel(String(parts[0]), String(parts[1])) }
+                if parts.count == 3 { onCancel(String(parts[0]), String(parts[1]), String(parts[2])) }
             }
         )
     }

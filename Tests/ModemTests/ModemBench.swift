@@ -161,10 +161,8 @@ struct ModemBench: Sendable {
 
     /// Takes a run up as a worker that will never be heard of again.
     func claimAndVanish(_ name: String = "lost") async throws -> ClaimedRun? {
-        let connection = store.blockingConnection(on: group.next())
-        let entries = try await store.next(for: name, count: 1, wait: .seconds(5), on: connection)
-        await connection.close()
-        guard let entry = entries.first else { return nil }
-        return try await store.claim(entry, for: name, maxAttempts: 3)
+        let run = try await store.claimNext(for: name)
+        try await store.loseWorkers()
+        return run
     }
 }

@@ -19,7 +19,7 @@ struct ModemTests {
                 return RunEnd(.completed, text: "did \(run.task)")
             } while: { _ in
                 for run in runs { try await bench.log(run.threadID, until: "run_completed") }
-                #expect(try await bench.store.workers() == 1)
+                #expect(try await bench.store.queueStats().workers == 1)
             }
             for (number, run) in runs.enumerated() {
                 let ended = try await bench.state(run)
@@ -32,12 +32,9 @@ struct ModemTests {
                     ]
                 )
             }
-            #expect(try await bench.store.workers() == 0)
-            let queue = try await bench.store.redis.send(RedisCommand("XLEN", "queue:default"))
-            let consumers = try await bench.store.redis.send(
-                RedisCommand("XINFO", "CONSUMERS", "queue:default", "modem")
-            )
-            #expect(queue.int == 0 && consumers.array?.isEmpty == true)
+            #expect(try await bench.store.queueStats().workers == 0)
+            let left = try await bench.store.redis.send(RedisCommand("KEYS", "queue:*"))
+            #expect(left.array == [])
         }
     }
 
@@ -185,7 +182,7 @@ struct ModemTests {
                 return RunEnd(.completed, text: "too late")
             } while: { _ in
                 await bench.signals.wait("started")
-                let taken = try await bench.store.takeOver(for: "thief", lease: .zero, count: 1)
+                let taken = try await bench.store.takeOver(for: "thief")
                 let second = try #require(try await bench.store.claim(taken[0], for: "thief", maxAttempts: 3))
                 #expect(second.attempt == 2)
                 await bench.signals.wait("stopped")
@@ -232,8 +229,8 @@ struct ModemTests {
                 try await bench.log(run.threadID, until: "run_failed")
             }
             #expect(try await bench.state(run).error?.code == "max_attempts")
-            let dead = try await bench.store.redis.send(RedisCommand("LRANGE", "queue:default:dead", "0", "-1"))
-            #expect(dead.array?.map(\.string) == ["\(run.threadID) \(run.runID)"])
+            let dead = try await bench.store.redis.send(RedisCommand("ZRANGE", "queue:default:dead", "0", "-1"))
+            #expect(dead.array?.map(\.string) == ["\(run.threadID) \(run.runID) default"])
         }
     }
 
@@ -367,9 +364,7 @@ struct ModemTests {
 extension ModemBench {
     /// How many entries of the queue no worker has got yet.
     fileprivate func undelivered() async throws -> Int64 {
-        let length = try await store.redis.send(RedisCommand("XLEN", "queue:default")).int ?? 0
-        let held = try await store.redis.send(RedisCommand("XPENDING", "queue:default", "modem")).array?.first?.int ?? 0
-        return length - held
+        try await store.redis.send(RedisCommand("LLEN", "queue:default:ready:default")).int ?? 0
     }
 
     /// Reads again for as long as the connections have not come back.

@@ -25,15 +25,6 @@ extension Store {
             }
         }
     }
-
-    /// Takes up the next run of the queue.
-    func claimNext(for worker: String, on loop: any EventLoop) async throws -> ClaimedRun? {
-        let connection = blockingConnection(on: loop)
-        let entries = try await next(for: worker, count: 1, wait: .seconds(2), on: connection)
-        await connection.close()
-        guard let entry = entries.first else { return nil }
-        return try await claim(entry, for: worker, maxAttempts: 3)
-    }
 }
 
 struct StoreTests {
@@ -48,7 +39,7 @@ struct StoreTests {
             #expect(accepted.status == "queued")
             #expect(try await store.thread(thread.threadID).activeRunID == accepted.runID)
 
-            let run = try #require(try await store.claimNext(for: "w1", on: loop))
+            let run = try #require(try await store.claimNext(for: "w1"))
             #expect(run.attempt == 1 && run.task == "do" && run.model == "m/x" && run.journal.isEmpty)
             let log = RunLog(run: run, store: store)
             try await log.text("hello ")
@@ -77,7 +68,7 @@ struct StoreTests {
 
             // The next run finds the conversation and the memory.
             _ = try await store.execute(ExecuteRunRequest(threadID: thread.threadID, task: "more"))
-            let next = try #require(try await store.claimNext(for: "w1", on: loop))
+            let next = try #require(try await store.claimNext(for: "w1"))
             #expect(next.messages == ["m1", "m2"] && next.memory == "{}" && next.journal.isEmpty)
         }
     }
@@ -90,7 +81,7 @@ struct StoreTests {
                 ids.append(try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)")).run.runID)
             }
             for (number, id) in ids.enumerated() {
-                let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+                let run = try #require(try await store.claimNext(for: "w"))
                 #expect(run.runID == id && run.task == "\(number)")
                 try await RunLog(run: run, store: store).finish(RunEnd(.completed))
             }
@@ -130,13 +121,13 @@ struct StoreTests {
         try await withStore { store, _, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
-            let first = try #require(try await store.claimNext(for: "w1", on: group.next()))
+            let first = try #require(try await store.claimNext(for: "w1"))
             let old = RunLog(run: first, store: store)
             try await old.record(["done by the first"], memory: nil)
             try await old.text("half a sen")
             try await old.flush()
             // The lease is over at once, and another worker takes the run.
-            let entries = try await store.takeOver(for: "w2", lease: .zero, count: 1)
+            let entries = try await store.takeOver(for: "w2")
             let entry = try #require(entries.first)
             let second = try #require(try await store.claim(entry, for: "w2", maxAttempts: 3))
             #expect(second.attempt == 2 && second.journal == ["done by the first"])
@@ -156,8 +147,8 @@ struct StoreTests {
             // The new attempt says from where on the old one's text is void: the half sentence was event 4.
             #expect(before.last?.type == "run_attempt_started" && before.last?.attempt == 2)
             #expect(before.last?.payload == .run(RunUpdate(status: "running", discardFromSeq: 4)))
-            #expect(try await store.renew([first.entry], of: "w1") == [first.entry])
-            #expect(try await store.renew([second.entry], of: "w2") == [])
+            #expect(try await store.renew([first.entry], of: "w1", lease: .seconds(10)) == [first.entry])
+            #expect(try await store.renew([second.entry], of: "w2", lease: .seconds(10)) == [])
         }
     }
 
@@ -165,23 +156,23 @@ struct StoreTests {
         try await withStore { store, _, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let id = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")).run.runID
-            var claimed = try await store.claimNext(for: "w0", on: group.next())
+            var claimed = try await store.claimNext(for: "w0")
             for attempt in 1...2 {
                 #expect(claimed?.attempt == UInt32(attempt))
-                let entries = try await store.takeOver(for: "w\(attempt)", lease: .zero, count: 1)
+                let entries = try await store.takeOver(for: "w\(attempt)")
                 let entry = try #require(entries.first)
                 claimed = try await store.claim(entry, for: "w\(attempt)", maxAttempts: 3)
             }
             #expect(claimed?.attempt == 3)
-            let entries = try await store.takeOver(for: "w3", lease: .zero, count: 1)
+            let entries = try await store.takeOver(for: "w3")
             let entry = try #require(entries.first)
             let givenUp = try await store.claim(entry, for: "w3", maxAttempts: 3)
             #expect(givenUp == nil)
             let run = try await store.run(thread, id)
             #expect(run.status == "failed" && run.error?.code == "max_attempts")
-            #expect(try await store.redis.send(RedisCommand("LLEN", "queue:default:dead")).int == 1)
+            #expect(try await store.redis.send(RedisCommand("ZCARD", "queue:default:dead")).int == 1)
             #expect(try await store.log(thread, on: group.next()).count(where: \.final) == 1)
-            #expect(try await store.takeOver(for: "w4", lease: .zero, count: 1) == [])
+            #expect(try await store.takeOver(for: "w4") == [])
         }
     }
 
@@ -191,15 +182,15 @@ struct StoreTests {
             let first = try await store.execute(ExecuteRunRequest(threadID: thread, task: "1")).run.runID
             let second = try await store.execute(ExecuteRunRequest(threadID: thread, task: "2")).run.runID
             let third = try await store.execute(ExecuteRunRequest(threadID: thread, task: "3")).run.runID
-            let running = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let running = try #require(try await store.claimNext(for: "w"))
             #expect(try await store.cancel(thread, second).status == "cancelled")
             #expect(try await store.cancel(thread, first).status == "cancelling")
             #expect(try await store.cancel(thread, first).status == "cancelling")
-            #expect(try await store.cancelling([running.entry]) == [running.entry])
+            #expect(try await store.cancelling([running.entry]) == [running.entry: "user"])
             try await RunLog(run: running, store: store).finish(RunEnd(.cancelled, reason: "user"))
             #expect(try await store.cancel(thread, first).status == "cancelled")
             // The one in between is passed over.
-            #expect(try await store.claimNext(for: "w", on: group.next())?.runID == third)
+            #expect(try await store.claimNext(for: "w")?.runID == third)
             let events = try await store.log(thread, on: group.next())
             #expect(events.filter(\.final).map(\.runID) == [second, first])
             #expect(events.map(\.seq) == Array(1...UInt64(events.count)))
@@ -211,7 +202,7 @@ struct StoreTests {
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             for attempt in 1...5 {
-                let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+                let run = try #require(try await store.claimNext(for: "w"))
                 #expect(run.attempt == UInt32(attempt) && run.journal.count == attempt - 1)
                 let log = RunLog(run: run, store: store)
                 try await log.record(["step \(attempt)"], memory: nil)
@@ -224,7 +215,7 @@ struct StoreTests {
         try await withStore(appendOnly: true) { store, redis, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
-            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let run = try #require(try await store.claimNext(for: "w"))
             let log = RunLog(run: run, store: store)
             try await log.text("before ")
             try await log.flush()
@@ -279,21 +270,16 @@ struct StoreTests {
 
     @Test func `a lost worker's run is found behind many that are held`() async throws {
         try await withStore { store, _, group in
-            let connection = store.blockingConnection(on: group.next())
             for number in 0..<40 {
                 let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
                 _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "\(number)"))
             }
-            let held = try await store.next(for: "busy", count: 39, wait: .seconds(1), on: connection)
-            let lost = try await store.next(for: "lost", count: 1, wait: .seconds(1), on: connection)
-            await connection.close()
+            let held = try await store.take(for: "busy", count: 39, lease: .seconds(10))
+            let lost = try await store.take(for: "lost", count: 1, lease: .zero)
             #expect(held.count == 39 && lost.count == 1)
-            let entry = RedisArgument(lost[0].id)
-            _ = try await store.redis.send(
-                RedisCommand("XCLAIM", "queue:default", "modem", "lost", "0", entry, "IDLE", "60000", "JUSTID")
-            )
-            #expect(try await store.takeOver(for: "w", lease: .seconds(10), count: 1) == lost)
-            #expect(try await store.takeOver(for: "v", lease: .seconds(10), count: 1).isEmpty)
+            let taken = try await store.takeNext(for: "w")
+            #expect(taken == lost && taken.allSatisfy(\.wasLost))
+            #expect(try await store.take(for: "v", count: 1, lease: .seconds(10)).isEmpty)
         }
     }
 
@@ -301,7 +287,7 @@ struct StoreTests {
         try await withStore(appendOnly: true) { store, redis, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
-            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let run = try #require(try await store.claimNext(for: "w"))
             let log = RunLog(run: run, store: store)
             await redis.kill()
             try await log.text("said while Redis was away")
@@ -328,7 +314,7 @@ struct StoreTests {
                 #expect(try await store.log(thread, after: extent.start, on: group.next()).first?.runID == id)
             }
             let before = try await store.extent(ofRun: runs[0], on: thread)
-            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let run = try #require(try await store.claimNext(for: "w"))
             try await RunLog(run: run, store: store).finish(RunEnd(.completed))
             let after = try await store.extent(ofRun: runs[0], on: thread)
             #expect(try #require(after.end) > before.newest, "a run seen to go on ends after the place seen with it")
@@ -343,7 +329,7 @@ struct StoreTests {
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             let busy = await #expect(throws: StoreError.self) { try await store.deleteThread(thread) }
             #expect(busy?.code == .busy)
-            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let run = try #require(try await store.claimNext(for: "w"))
             try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"], memory: "{}"))
             try await store.deleteThread(thread)
             let gone = await #expect(throws: StoreError.self) { try await store.thread(thread) }
@@ -366,7 +352,7 @@ struct StoreTests {
         try await withStore(keys: Keys(prefix: "p:")) { store, _, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x", idempotencyKey: "k"))
-            let run = try #require(try await store.claimNext(for: "w", on: group.next()))
+            let run = try #require(try await store.claimNext(for: "w"))
             try await RunLog(run: run, store: store).finish(RunEnd(.completed, messages: ["m"]))
             let keys = try await store.redis.send(RedisCommand("KEYS", "*")).array ?? []
             #expect(!keys.isEmpty && keys.allSatisfy { $0.string?.hasPrefix("p:") == true })

@@ -33,3 +33,41 @@ public func withStore<Result: Sendable>(
         }
     }
 }
+
+/// Workers as tests play them.
+extension Store {
+    /// The next runs of the queue, waiting for the first of them for as long as a loaded machine may take.
+    public func takeNext(for worker: String, count: Int = 1, lease: Duration = .seconds(10)) async throws
+        -> [QueueEntry]
+    {
+        for _ in 0..<1000 {
+            let entries = try await take(for: worker, count: count, lease: lease)
+            guard entries.isEmpty else { return entries }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        return []
+    }
+
+    /// Takes up the next run of the queue, passing over entries of which nothing is to be carried out.
+    public func claimNext(for worker: String) async throws -> ClaimedRun? {
+        while let entry = try await takeNext(for: worker).first {
+            if let run = try await claim(entry, for: worker, maxAttempts: 3) { return run }
+        }
+        return nil
+    }
+
+    /// All workers are silent for as long as a lease.
+    public func loseWorkers() async throws {
+        let leases = RedisArgument(keys.prefix + "queue:default:leases")
+        for member in try await redis.send(RedisCommand("ZRANGE", leases, "0", "-1")).array ?? [] {
+            guard let member = member.bytes else { continue }
+            _ = try await redis.send(RedisCommand("ZADD", leases, "XX", "1", RedisArgument(member)))
+        }
+    }
+
+    /// Takes what other workers have lost.
+    public func takeOver(for worker: String, count: Int = 1) async throws -> [QueueEntry] {
+        try await loseWorkers()
+        return try await take(for: worker, count: count, lease: .seconds(10))
+    }
+}

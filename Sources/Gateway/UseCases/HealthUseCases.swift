@@ -15,7 +15,7 @@ struct HealthUseCases: Sendable {
     private func health() async -> Health {
         do {
             try await store.ping()
-            let workers = try await store.workers()
+            let workers = try await store.queueStats().workers
             return Health(status: "ok", redis: "ok", workers: UInt32(clamping: workers), config: "ok", version: version)
         } catch {
             return Health(status: "unavailable", redis: error.message, config: "ok", version: version)

@@ -25,16 +25,6 @@ enum Prelude {
             return bytes .. string.char(n)
         end
 
-        -- Fields to append to an event: attempt (5), and as the payload run (30) with status (1) and discard_from_seq (2).
-        local function attempt_field(attempt)
-            return '\40' .. varint(attempt)
-        end
-        local function run_field(status, discard_from)
-            local update = '\10' .. varint(#status) .. status
-            if discard_from > 0 then update = update .. '\16' .. varint(discard_from) end
-            return '\242\1' .. varint(#update) .. update
-        end
-
         -- Appends events to a thread's log and announces them; gives each its number. Returns the number of the last one.
         local function append(metadata, stream, live, events)
             if #events == 0 then return tonumber(redis.call('HGET', metadata, 'seq')) end
@@ -49,33 +39,6 @@ enum Prelude {
             redis.call('PUBLISH', live, table.concat(announced))
             return last, id
         end
-
-        -- Takes a run off the worker queue.
-        local function dequeue(queue, group, run)
-            local entry = redis.call('HGET', run, 'entry')
-            if entry and entry ~= '' then
-                redis.call('XACK', queue, group, entry)
-                redis.call('XDEL', queue, entry)
-                redis.call('HDEL', run, 'entry')
-            end
-        end
-
-        -- Puts a run on the worker queue and makes it the thread's active one.
-        local function enqueue(queue, metadata, run, thread_id, run_id)
-            local entry = redis.call('XADD', queue, '*', 't', thread_id, 'r', run_id)
-            redis.call('HSET', run, 'entry', entry)
-            redis.call('HSET', metadata, 'active', run_id)
-        end
-
-        -- After the terminal transition of the active run: the next one that waits gets its turn. `runs` is what the keys of the
-        -- thread's runs begin with.
-        local function promote(queue, metadata, pending, runs, thread_id)
-            redis.call('HDEL', metadata, 'active')
-            local next_id = redis.call('LPOP', pending)
-            if next_id then enqueue(queue, metadata, runs .. next_id, thread_id, next_id) end
-        end
-
-        local terminal = { completed = true, failed = true, cancelled = true, timed_out = true, expired = true }
 
         """#
 }

@@ -1,192 +1,124 @@
 internal import Redis
 
-/// Scripts that change a run: each is one compare-and-set with the events that tell of it.
+/// What clients do with a thread's runs: each is one compare-and-set with the events that tell of it. See ``RunPrelude`` for the first
+/// keys and arguments.
 enum RunScripts {
-    /// KEYS metadata, stream, runs, run, pending, queue, idempotency. ARGV thread id, run id, task, model, event `run_queued`, live
-    /// channel, how many may wait, request (empty without an idempotency key), seconds to keep the key.
-    static let execute = Prelude.script(
+    /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty:
+    /// as the thread has it), how many may wait, request (empty without an idempotency key), seconds to keep the key, milliseconds it
+    /// may wait (0: for ever), the run that this one repeats (or empty).
+    static let execute = RunPrelude.script(
         "execute",
-        #"""
-        local thread_id, run_id = ARGV[1], ARGV[2]
-        if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
-        if ARGV[8] ~= '' then
-            local known = redis.call('GET', KEYS[7])
-            if known then
-                if known:sub(1, 40) == redis.sha1hex(ARGV[8]) then return { 'replayed', known:sub(41) } end
-                return { 'mismatch' }
+        stop + #"""
+            local tenant, task, model, on_busy, request = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[11]
+            if call('EXISTS', metadata) == 0 then return { 'missing' } end
+            if request ~= '' then
+                local known = call('GET', KEYS[7])
+                if known then
+                    if known:sub(1, 40) == redis.sha1hex(request) then return { 'replayed', known:sub(41) } end
+                    return { 'mismatch' }
+                end
             end
-        end
-        local active = redis.call('HGET', KEYS[1], 'active')
-        if active and redis.call('LLEN', KEYS[5]) >= tonumber(ARGV[7]) then return { 'full', active } end
-        if ARGV[8] ~= '' then redis.call('SET', KEYS[7], redis.sha1hex(ARGV[8]) .. run_id, 'EX', ARGV[9]) end
-        local time = now()
-        redis.call('HSET', KEYS[4], 'status', 'queued', 'task', ARGV[3], 'model', ARGV[4], 'attempt', 0, 'losses', 0,
-            'created_at', time, 'cursor', redis.call('HGET', KEYS[1], 'last_id'),
-            'ahead', active and redis.call('LLEN', KEYS[5]) + 1 or 0)
-        redis.call('RPUSH', KEYS[3], run_id)
-        redis.call('HINCRBY', KEYS[1], 'run_count', 1)
-        append(KEYS[1], KEYS[2], ARGV[6], { ARGV[5] })
-        if active then
-            redis.call('RPUSH', KEYS[5], run_id)
-        else
-            enqueue(KEYS[6], KEYS[1], KEYS[4], thread_id, run_id)
-        end
-        return { 'ok', run_id }
-        """#
+            local function remember(id)
+                if request ~= '' then call('SET', KEYS[7], redis.sha1hex(request) .. id, 'EX', ARGV[12]) end
+            end
+
+            local active = call('HGET', metadata, 'active')
+            if active then
+                if on_busy == '' then on_busy = default_on_busy() end
+                if on_busy == 'reject' then return { 'busy', active } end
+                if on_busy == 'steer' and steer(active, task) then
+                    remember(active)
+                    return { 'steered', active }
+                end
+                if on_busy == 'interrupt' or on_busy == 'rollback' then
+                    supersede(active, on_busy)
+                    active = call('HGET', metadata, 'active')
+                end
+            end
+            local waiting = active and call('LLEN', pending) or 0
+            if waiting >= tonumber(ARGV[10]) then return { 'full' } end
+            remember(run_id)
+            local run, time = runs .. run_id, now()
+            call('HSET', run, 'status', 'queued', 'task', task, 'model', model, 'tenant', tenant, 'attempt', 0, 'losses', 0,
+                'failures', 0, 'created_at', time, 'cursor', call('HGET', metadata, 'last_id'), 'ahead', active and waiting + 1 or 0)
+            if ARGV[13] ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + ARGV[13])) end
+            if ARGV[14] ~= '' then call('HSET', run, 'retry_of', ARGV[14]) end
+            call('RPUSH', KEYS[3], run_id)
+            call('HINCRBY', metadata, 'run_count', 1)
+            append(metadata, stream, live, {
+                lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model })
+            })
+            if active then
+                call('RPUSH', pending, run_id)
+                return { 'waiting', run_id }
+            end
+            call('HSET', metadata, 'active', run_id)
+            return { 'ok', run_id }
+            """#
     )
 
-    /// A worker takes a run up. KEYS metadata, stream, run, journal, messages, memory, pending, queue, dead. ARGV thread id, run id,
-    /// entry, group, worker, live channel, how many workers a run may lose, what run keys begin with, events `run_attempt_started`,
-    /// `run_failed` (too many lost workers) and `run_cancelled`.
-    static let claim = Prelude.script(
-        "claim",
-        #"""
-        local thread_id, run_id, entry, group, live = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[6]
-        local run = redis.call('HMGET', KEYS[3], 'status', 'entry', 'attempt', 'losses', 'task', 'model', 'recorded_seq')
-        local status = run[1]
-        if not status or terminal[status] or run[2] ~= entry then
-            redis.call('XACK', KEYS[8], group, entry)
-            redis.call('XDEL', KEYS[8], entry)
-            return { 'gone' }
-        end
-        local function finish(outcome, event, attempt)
-            dequeue(KEYS[8], group, KEYS[3])
-            redis.call('DEL', KEYS[4])
-            local _, final = append(KEYS[1], KEYS[2], live, { event .. attempt_field(attempt) })
-            redis.call('HSET', KEYS[3], 'status', outcome, 'ended_at', now(), 'final_id', final)
-            promote(KEYS[8], KEYS[1], KEYS[7], ARGV[8], thread_id)
-            return { 'ended', outcome }
-        end
-        local attempt, losses = tonumber(run[3]), tonumber(run[4])
-        if status == 'cancelling' then
-            redis.call('HSET', KEYS[3], 'reason', 'user')
-            return finish('cancelled', ARGV[11], attempt)
-        end
-        if status == 'running' then losses = redis.call('HINCRBY', KEYS[3], 'losses', 1) end
-        if losses >= tonumber(ARGV[7]) then
-            redis.call('HSET', KEYS[3], 'error_code', 'max_attempts',
-                'error_message', 'the run lost its worker ' .. losses .. ' times')
-            redis.call('RPUSH', KEYS[9], thread_id .. ' ' .. run_id)
-            return finish('failed', ARGV[10], attempt)
-        end
-        attempt = attempt + 1
-        redis.call('HSET', KEYS[3], 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', ARGV[5])
-        redis.call('HSETNX', KEYS[3], 'started_at', now())
-        local discard_from = attempt > 1 and tonumber(run[7]) + 1 or 0
-        local started = ARGV[9] .. attempt_field(attempt) .. run_field('running', discard_from)
-        local seq = append(KEYS[1], KEYS[2], live, { started })
-        redis.call('HSET', KEYS[3], 'recorded_seq', seq)
-        return { 'ok', attempt, run[5], run[6], redis.call('LRANGE', KEYS[5], 0, -1), redis.call('LRANGE', KEYS[4], 0, -1),
-            redis.call('GET', KEYS[6]) }
-        """#
-    )
-
-    /// A worker's events, and what it has completed. KEYS metadata, stream, run, journal, memory. ARGV attempt, batch, live channel,
-    /// memory (empty: as it was), how many events, the events, the journal's entries.
-    ///
-    /// `batch` counts a worker's writes: one that comes again because its reply was lost is not written again.
-    static let write = Prelude.script(
-        "write",
-        #"""
-        local run = redis.call('HMGET', KEYS[3], 'status', 'attempt', 'batch')
-        if run[2] ~= ARGV[1] or (run[1] ~= 'running' and run[1] ~= 'cancelling') then return { 'stale' } end
-        if tonumber(ARGV[2]) <= tonumber(run[3]) then return { 'ok', run[1] } end
-        local events = {}
-        for i = 6, 5 + ARGV[5] do events[#events + 1] = ARGV[i] end
-        local seq = append(KEYS[1], KEYS[2], ARGV[3], events)
-        redis.call('HSET', KEYS[3], 'batch', ARGV[2])
-        for i = 6 + ARGV[5], #ARGV do redis.call('RPUSH', KEYS[4], ARGV[i]) end
-        if #ARGV > 5 + ARGV[5] then redis.call('HSET', KEYS[3], 'recorded_seq', seq) end
-        if ARGV[4] ~= '' then redis.call('SET', KEYS[5], ARGV[4]) end
-        return { 'ok', run[1] }
-        """#
-    )
-
-    /// The terminal transition, by the worker. KEYS metadata, stream, run, journal, messages, memory, pending, queue. ARGV thread id,
-    /// attempt, live channel, group, what run keys begin with, memory (empty: as it was), how many fields, how many events, then
-    /// the fields of the run (name, value), the events (the last one is the terminal one), the messages for the conversation.
-    static let finish = Prelude.script(
-        "finish",
-        #"""
-        local run = redis.call('HMGET', KEYS[3], 'status', 'attempt')
-        if run[2] ~= ARGV[2] then return { 'stale' } end
-        if terminal[run[1]] then return { 'ok' } end
-        if run[1] ~= 'running' and run[1] ~= 'cancelling' then return { 'stale' } end
-        local fields, events, at = {}, {}, 9
-        for i = 1, ARGV[7] * 2 do fields[i] = ARGV[at] at = at + 1 end
-        for i = 1, ARGV[8] do events[i] = ARGV[at] at = at + 1 end
-        while at <= #ARGV do
-            redis.call('RPUSH', KEYS[5], ARGV[at])
-            at = at + 1
-        end
-        dequeue(KEYS[8], ARGV[4], KEYS[3])
-        local _, final = append(KEYS[1], KEYS[2], ARGV[3], events)
-        redis.call('HSET', KEYS[3], 'ended_at', now(), 'final_id', final, unpack(fields))
-        for _, name in ipairs({ 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }) do
-            redis.call('HINCRBY', KEYS[1], name, redis.call('HGET', KEYS[3], name) or 0)
-        end
-        redis.call('DEL', KEYS[4])
-        if ARGV[6] ~= '' then redis.call('SET', KEYS[6], ARGV[6]) end
-        promote(KEYS[8], KEYS[1], KEYS[7], ARGV[5], ARGV[1])
-        return { 'ok' }
-        """#
-    )
-
-    /// A worker that stops hands a run back; the next attempt goes on from the journal. KEYS metadata, stream, run, queue. ARGV thread
-    /// id, run id, attempt, live channel, group, event `run_queued`.
-    static let release = Prelude.script(
-        "release",
-        #"""
-        local run = redis.call('HMGET', KEYS[3], 'status', 'attempt')
-        if run[2] ~= ARGV[3] or run[1] ~= 'running' then return { 'stale' } end
-        dequeue(KEYS[4], ARGV[5], KEYS[3])
-        redis.call('HSET', KEYS[3], 'status', 'queued')
-        enqueue(KEYS[4], KEYS[1], KEYS[3], ARGV[1], ARGV[2])
-        append(KEYS[1], KEYS[2], ARGV[4], { ARGV[6] })
-        return { 'ok' }
-        """#
-    )
-
-    /// KEYS metadata, stream, run, pending, queue. ARGV thread id, run id, live channel, control channel, group, what run keys begin with,
-    /// events `run_cancelled` and `run_cancelling`.
-    static let cancel = Prelude.script(
+    /// Ends a run that no worker holds, asks the worker of one that is running to stop. Further ARGV control channel. Answers what follows
+    /// for the queue.
+    static let cancel = RunPrelude.script(
         "cancel",
-        #"""
-        local run = redis.call('HMGET', KEYS[3], 'status', 'attempt')
-        if not run[1] then return { 'missing' } end
-        if run[1] == 'queued' then
-            local attempt = tonumber(run[2])
-            local is_active = redis.call('HGET', KEYS[1], 'active') == ARGV[2]
-            redis.call('LREM', KEYS[4], 0, ARGV[2])
-            dequeue(KEYS[5], ARGV[5], KEYS[3])
-            local _, final = append(KEYS[1], KEYS[2], ARGV[3], { ARGV[7] .. attempt_field(attempt) })
-            redis.call('HSET', KEYS[3], 'status', 'cancelled', 'reason', 'user', 'ended_at', now(), 'final_id', final)
-            redis.call('DEL', KEYS[3] .. ':journal')
-            if is_active then promote(KEYS[5], KEYS[1], KEYS[4], ARGV[6], ARGV[1]) end
-        elseif run[1] == 'running' then
-            redis.call('HSET', KEYS[3], 'status', 'cancelling')
-            append(KEYS[1], KEYS[2], ARGV[3], { ARGV[8] .. attempt_field(tonumber(run[2])) })
-            redis.call('PUBLISH', ARGV[4], ARGV[1] .. ' ' .. ARGV[2])
-        end
-        return { 'ok' }
-        """#
+        stop + #"""
+            local status = call('HGET', runs .. run_id, 'status')
+            if not status then return { 'missing' } end
+            call('LREM', pending, 0, run_id)
+            stop(run_id, 'user')
+            local next_id, next_tenant = '', ''
+            if terminal[call('HGET', runs .. run_id, 'status')] and call('HGET', metadata, 'active') == run_id then
+                next_id, next_tenant = promote()
+            end
+            return { 'ok', '', next_id, next_tenant, '' }
+            """#
     )
 
-    /// Renews the leases of a worker: a queue entry's idle time is the age of its lease. KEYS queue. ARGV group, consumer, entries.
-    /// Answers the entries that are another worker's by now.
-    static let renew = Prelude.script(
-        "renew",
-        #"""
-        local lost = {}
-        for i = 3, #ARGV do
-            local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-            if #held == 1 then
-                redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
-            else
-                lost[#lost + 1] = ARGV[i]
+    /// Ways to stop and to steer runs; ARGV[5] is the control channel.
+    private static let stop = #"""
+        -- Asks a run to stop, or ends it where no worker holds it. What waits for it is the caller's business.
+        local function stop(id, reason)
+            local run = runs .. id
+            local state = call('HMGET', run, 'status', 'attempt')
+            if terminal[state[1]] then return end
+            if reason == 'rollback' then call('HSET', run, 'rollback', 1) end
+            if state[1] == 'running' then
+                call('HSET', run, 'status', 'cancelling', 'reason', reason)
+                append(metadata, stream, live, {
+                    lifecycle(id, state[2], 'run_cancelling', { status = 'cancelling', reason = reason })
+                })
+                call('PUBLISH', ARGV[5], thread_id .. ' ' .. id .. ' ' .. reason)
+            elseif state[1] ~= 'cancelling' then
+                keep_conversation(id)
+                conclude(id, 'cancelled', { reason = reason })
+                roll_back(id)
             end
         end
-        return lost
+
+        -- Another run is to take the place of all that there are: those that wait end, the active one is asked to.
+        local function supersede(active, on_busy)
+            for _, id in ipairs(call('LRANGE', pending, 0, -1)) do conclude(id, 'cancelled', { reason = 'superseded' }) end
+            call('DEL', pending)
+            stop(active, on_busy == 'rollback' and 'rollback' or 'superseded')
+            if terminal[call('HGET', runs .. active, 'status')] then call('HDEL', metadata, 'active') end
+        end
+
+        -- Gives a run that goes on something more to do. False when it is about to end.
+        local function steer(id, task)
+            local run = runs .. id
+            local state = call('HMGET', run, 'status', 'attempt')
+            if state[1] == 'cancelling' then return false end
+            call('RPUSH', run .. ':inputs', task)
+            append(metadata, stream, live, { lifecycle(id, state[2], 'run_steered', { status = state[1], task = task }) })
+            return true
+        end
+
+        -- What the thread's own configuration says of a second run.
+        local function default_on_busy()
+            local given = call('HGET', metadata, 'metadata')
+            if not given or not given:find('"on_busy"', 1, true) then return 'enqueue' end
+            return cjson.decode(given).on_busy or 'enqueue'
+        end
+
         """#
-    )
 }

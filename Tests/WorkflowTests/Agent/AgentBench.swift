@@ -125,15 +125,13 @@ struct AgentBench: Sendable {
     /// A run that this worker has taken up.
     func claim(_ thread: String, task: String = "do it", model: String = "") async throws -> ClaimedRun {
         _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: task, model: model))
-        let connection = store.blockingConnection(on: loop)
-        let entries = try await store.next(for: "w", count: 1, wait: .seconds(5), on: connection)
-        await connection.close()
+        let entries = try await store.takeNext(for: "w")
         return try await claim(entries[0])
     }
 
     /// The next attempt of a run whose worker was lost.
     func claimAgain() async throws -> ClaimedRun {
-        try await claim(try await store.takeOver(for: "w", lease: .zero, count: 1)[0])
+        try await claim(try await store.takeOver(for: "w")[0])
     }
 
     private func claim(_ entry: QueueEntry) async throws -> ClaimedRun {

@@ -1,0 +1,140 @@
+internal import Redis
+
+/// The worker queue: runs that are ready, runs in the hands of workers, runs to be looked at later.
+///
+/// Every tenant has a list of its own and the ring goes round them, so that whoever has many runs delays the others by one at a time.
+/// Nothing here decides what becomes of a run: an entry that comes twice or too late is refused by the thread's `claim`.
+enum QueueScripts {
+    private static func script(_ name: String, _ source: String) -> RedisScript {
+        RedisScript(name: name, source: shared + source)
+    }
+
+    private static let shared = #"""
+        local call = redis.call
+        local time = call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+        -- Puts a run at the end of its tenant's list and wakes a worker that waits.
+        local function push(ready, ring, wake, tenant, entry)
+            if call('RPUSH', ready, entry .. ' ' .. string.format('%d', now)) == 1 then call('RPUSH', ring, tenant) end
+            if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
+        end
+
+        """#
+
+    /// A run is ready. KEYS ready list of its tenant, ring, wake, due. ARGV `thread run`, tenant.
+    static let push = script(
+        "push",
+        #"""
+        push(KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[1])
+        call('ZREM', KEYS[4], 'run ' .. ARGV[1] .. ' ' .. ARGV[2])
+        return { 'ok' }
+        """#
+    )
+
+    /// Runs for a worker: first those whose worker has not renewed its lease, then what is ready, one tenant after the other. KEYS ring,
+    /// wake, leases. ARGV worker, how many, lease in milliseconds, what the lists of ready runs begin with.
+    ///
+    /// Answers for each run: whether it was another worker's (`1`, `0`), `thread run tenant`.
+    static let take = script(
+        "take",
+        #"""
+        local limit, ends = tonumber(ARGV[2]), now + tonumber(ARGV[3])
+        local taken = { 'ok' }
+        local function lease(entry) call('ZADD', KEYS[3], ends, ARGV[1] .. ' ' .. entry) end
+        for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, limit)) do
+            local entry = member:match('^%S+ (.*)$')
+            call('ZREM', KEYS[3], member)
+            lease(entry)
+            taken[#taken + 1] = '1'
+            taken[#taken + 1] = entry
+        end
+        while #taken < 2 * limit do
+            local tenant = call('LPOP', KEYS[1])
+            if not tenant then
+                call('DEL', KEYS[2])
+                break
+            end
+            local entry = call('LPOP', ARGV[4] .. tenant):match('^(%S+ %S+)') .. ' ' .. tenant
+            if call('EXISTS', ARGV[4] .. tenant) == 1 then call('RPUSH', KEYS[1], tenant) end
+            lease(entry)
+            taken[#taken + 1] = '0'
+            taken[#taken + 1] = entry
+        end
+        return taken
+        """#
+    )
+
+    /// A run is out of a worker's hands, or was looked at, and something follows from it. KEYS leases or due, due, dead, ready list of the
+    /// run to be put into the queue, ring, wake. ARGV the member to be taken out of the first, then of what follows, each empty if it
+    /// does not: `thread run` to be put into the queue, its tenant, member to be looked at, when, member that was given up.
+    static let settle = script(
+        "settle",
+        #"""
+        if ARGV[2] ~= '' then
+            push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2])
+            call('ZREM', KEYS[2], 'run ' .. ARGV[2] .. ' ' .. ARGV[3])
+        end
+        if ARGV[6] ~= '' then call('ZADD', KEYS[3], 'NX', now, ARGV[6]) end
+        if ARGV[4] ~= '' then call('ZADD', KEYS[2], ARGV[5], ARGV[4]) end
+        if ARGV[1] ~= ARGV[4] then call('ZREM', KEYS[1], ARGV[1]) end
+        return { 'ok' }
+        """#
+    )
+
+    /// Renews the leases of a worker and says that it is alive. KEYS leases, workers. ARGV worker, lease in milliseconds, entries
+    /// (`thread run tenant`). Answers the entries that are another worker's by now.
+    static let renew = script(
+        "renew",
+        #"""
+        call('ZADD', KEYS[2], now, ARGV[1])
+        local lost = { 'ok' }
+        for i = 3, #ARGV do
+            local member = ARGV[1] .. ' ' .. ARGV[i]
+            if call('ZSCORE', KEYS[1], member) then
+                call('ZADD', KEYS[1], now + tonumber(ARGV[2]), member)
+            else
+                lost[#lost + 1] = ARGV[i]
+            end
+        end
+        return lost
+        """#
+    )
+
+    /// What is due, for one sweeper; it is due again after a while unless it is settled. KEYS due, workers. ARGV how many, milliseconds
+    /// until a member is due again, milliseconds after which a silent worker is forgotten.
+    ///
+    /// A member with the score 0 was put down before something else was to happen, which may still be under way: it gets its time now.
+    /// Answers when the next one is due, in milliseconds from now (-1: nothing is), and the members.
+    static let sweep = script(
+        "sweep",
+        #"""
+        local again = now + tonumber(ARGV[2])
+        for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[1], 0, 0)) do call('ZADD', KEYS[1], again, member) end
+        local due = call('ZRANGEBYSCORE', KEYS[1], '(0', now, 'LIMIT', 0, ARGV[1])
+        for _, member in ipairs(due) do call('ZADD', KEYS[1], again, member) end
+        call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
+        local next = call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+        table.insert(due, 1, next and string.format('%d', math.max(0, next - now)) or '-1')
+        table.insert(due, 1, 'ok')
+        return due
+        """#
+    )
+
+    /// KEYS ring, leases, due, dead, workers. ARGV what the lists of ready runs begin with, milliseconds within which a worker must have
+    /// been heard of. Answers the numbers: ready runs, tenants, age of the oldest in milliseconds, leases, due, dead, workers.
+    static let stats = script(
+        "stats",
+        #"""
+        local ready, oldest, ring = 0, now, call('LRANGE', KEYS[1], 0, -1)
+        for _, tenant in ipairs(ring) do
+            ready = ready + call('LLEN', ARGV[1] .. tenant)
+            oldest = math.min(oldest, tonumber(call('LINDEX', ARGV[1] .. tenant, 0):match('%d+$')))
+        end
+        return {
+            'ok', ready, #ring, now - oldest, call('ZCARD', KEYS[2]), call('ZCARD', KEYS[3]), call('ZCARD', KEYS[4]),
+            call('ZCOUNT', KEYS[5], now - tonumber(ARGV[2]), '+inf'),
+        }
+        """#
+    )
+}

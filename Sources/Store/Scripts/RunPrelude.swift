@@ -1,0 +1,103 @@
+internal import Redis
+
+/// Lua that the scripts about a thread's runs share.
+///
+/// All of them begin alike: KEYS metadata, stream, runs, pending, messages, memory; ARGV thread id, live channel, what the keys of
+/// the thread's runs begin with, run id. They touch the keys of one thread and nothing else; what the queue has to learn of it is in
+/// their answer, as a list of four: when the run is to be looked at again (milliseconds since 1970, or empty), the id and the tenant
+/// of a run that is to be put into the queue (or empty), whether the run was given up (`1`, or empty).
+///
+/// A run's lifecycle events are put together here, because only the script knows the state it finds: fields of Event and RunUpdate
+/// by their numbers in event.proto.
+enum RunPrelude {
+    static func script(_ name: String, _ source: String) -> RedisScript {
+        Prelude.script(name, shared + source)
+    }
+
+    private static let shared = #"""
+        local call = redis.call
+        local metadata, stream, pending, messages, memory = KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6]
+        local thread_id, live, runs, run_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+        local terminal = { completed = true, failed = true, cancelled = true, timed_out = true, expired = true }
+
+        local function field(tag, bytes)
+            if not bytes or bytes == '' then return '' end
+            return tag .. varint(#bytes) .. bytes
+        end
+
+        -- An event of a run with a RunUpdate as its payload.
+        local function lifecycle(id, attempt, type, update, is_final)
+            local failure = update.code and field('\10', update.code) .. field('\18', update.message)
+            local payload = field('\10', update.status) .. field('\26', update.reason) .. field('\34', failure)
+                .. field('\50', update.task) .. field('\58', update.model)
+            if (update.discard_from or 0) > 0 then payload = payload .. '\16' .. varint(update.discard_from) end
+            local bytes = field('\26', thread_id) .. field('\34', id) .. field('\50', type) .. '\56' .. varint(tonumber(now()))
+                .. field('\242\1', payload)
+            if tonumber(attempt) > 0 then bytes = bytes .. '\40' .. varint(tonumber(attempt)) end
+            if is_final then bytes = bytes .. '\64\1' end
+            return bytes
+        end
+
+        -- What a run leaves behind when it is over, its numbers to the thread, and its end to the record. Events come before.
+        local function close(id, final, status, fields)
+            local run = runs .. id
+            call('HSET', run, 'status', status, 'ended_at', now(), 'final_id', final, unpack(fields))
+            for _, name in ipairs({ 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }) do
+                local count = call('HGET', run, name)
+                if count then call('HINCRBY', metadata, name, count) end
+            end
+            call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers')
+        end
+
+        -- The terminal transition of a run that no worker holds (any more). `update`: reason, or code and message.
+        local function conclude(id, status, update)
+            update.status = status
+            local attempt = call('HGET', runs .. id, 'attempt')
+            local _, final = append(metadata, stream, live, { lifecycle(id, attempt, 'run_' .. status, update, true) })
+            local fields = {}
+            if update.reason then fields = { 'reason', update.reason } end
+            if update.code then fields = { 'error_code', update.code, 'error_message', update.message } end
+            close(id, final, status, fields)
+        end
+
+        -- A run that was paused had told what the conversation would gain if it went no further.
+        local function keep_conversation(id)
+            if call('HEXISTS', runs .. id, 'rollback') == 1 then return end
+            for _, message in ipairs(call('LRANGE', runs .. id .. ':closing', 0, -1)) do call('RPUSH', messages, message) end
+        end
+
+        -- The conversation gains nothing by a run that is rolled back; this says so.
+        local function roll_back(id)
+            local run = call('HMGET', runs .. id, 'rollback', 'attempt')
+            if not run[1] then return end
+            append(metadata, stream, live, { lifecycle(id, run[2], 'thread_rolled_back', { reason = 'rollback' }) })
+        end
+
+        -- The active run is over: the next one that waits gets its turn. Returns its id and tenant, or two empty strings.
+        local function promote()
+            local id = call('LPOP', pending)
+            if not id then
+                call('HDEL', metadata, 'active')
+                return '', ''
+            end
+            call('HSET', metadata, 'active', id)
+            return id, call('HGET', runs .. id, 'tenant')
+        end
+
+        -- The thread's active run if it should be in the queue: what was to put it there may be lost.
+        local function queued()
+            local active = call('HGET', metadata, 'active')
+            if not active then return '', '' end
+            local run = call('HMGET', runs .. active, 'status', 'tenant')
+            if run[1] ~= 'queued' then return '', '' end
+            return active, run[2]
+        end
+
+        -- Whether the run is in the hands of this attempt. A script that holds another attempt's word changes nothing.
+        local function is_held(attempt)
+            local run = call('HMGET', runs .. run_id, 'status', 'attempt')
+            return run[2] == attempt and (run[1] == 'running' or run[1] == 'cancelling'), run[1], run[2] == attempt
+        end
+
+        """#
+}

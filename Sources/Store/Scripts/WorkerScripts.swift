@@ -1,0 +1,161 @@
+internal import Redis
+
+/// What workers do with a thread's runs: each is one compare-and-set with the events that tell of it. See ``RunPrelude`` for the first
+/// keys and arguments, and for what follows for the queue.
+enum WorkerScripts {
+    /// A worker takes a run up, or a sweeper looks what is to become of it. Further ARGV worker (empty for a sweeper), whether the run was
+    /// another worker's (`1`, `0`), how many workers a run may lose.
+    ///
+    /// Answers `ok` and the run, or `none` and what follows: the run is not to be carried out now.
+    static let claim = RunPrelude.script(
+        "claim",
+        #"""
+        local worker, was_lost, run_key = ARGV[5], ARGV[6] == '1', runs .. run_id
+        local run = call('HMGET', run_key, 'status', 'attempt', 'losses', 'recorded_seq', 'tenant', 'start_by', 'retry_at', 'expires_at',
+            'reason', 'gave_up')
+        local status, time = run[1], tonumber(now())
+        local active = call('HGET', metadata, 'active')
+        local is_active = active == run_id
+        local function none(again, id, tenant, gave_up)
+            return { 'none', again or '', id or '', tenant or '', gave_up or '' }
+        end
+        local function ended(outcome, update, gave_up)
+            keep_conversation(run_id)
+            conclude(run_id, outcome, update)
+            roll_back(run_id)
+            if is_active then return none('', promote()) end
+            call('LREM', pending, 0, run_id)
+            return none()
+        end
+
+        -- Whoever was to put the next run into the queue may be gone.
+        if not status or terminal[status] then
+            local id, tenant = queued()
+            return none('', id, tenant, run[10])
+        end
+        if status == 'queued' then
+            if run[6] and time >= tonumber(run[6]) and run[2] == '0' then
+                return ended('timed_out', { code = 'queue_limit', message = 'the run waited too long for a worker' })
+            end
+            if not is_active then return none(run[6], queued()) end
+            if run[7] and time < tonumber(run[7]) then return none(run[7]) end
+            if worker == '' then return none('', run_id, run[5]) end
+        elseif status == 'requires_action' then
+            if time < tonumber(run[8]) then return none(run[8]) end
+            return ended('expired', { code = 'action_limit', message = 'nobody answered in time' })
+        elseif not was_lost then
+            return none()
+        elseif status == 'cancelling' then
+            return ended('cancelled', { reason = run[9] })
+        else
+            local losses = call('HINCRBY', run_key, 'losses', 1)
+            if losses >= tonumber(ARGV[7]) then
+                call('HSET', run_key, 'gave_up', 1)
+                local update = { code = 'max_attempts', message = 'the run lost its worker ' .. losses .. ' times' }
+                local result = ended('failed', update)
+                result[5] = '1'
+                return result
+            end
+        end
+
+        local attempt = run[2] + 1
+        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', worker)
+        call('HDEL', run_key, 'retry_at')
+        call('HSETNX', run_key, 'started_at', time)
+        local update = { status = 'running', discard_from = attempt > 1 and run[4] and run[4] + 1 or 0 }
+        local seq = append(metadata, stream, live, { lifecycle(run_id, attempt, 'run_attempt_started', update) })
+        call('HSET', run_key, 'recorded_seq', seq)
+        local given = call('HMGET', run_key, 'task', 'model', 'failures', 'started_at', 'paused_ms')
+        return {
+            'ok', attempt, given[1], given[2], given[3], time - given[4] - (given[5] or 0), call('LRANGE', messages, 0, -1),
+            call('LRANGE', run_key .. ':journal', 0, -1), call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1),
+            call('HGETALL', run_key .. ':answers'),
+        }
+        """#
+    )
+
+    /// A worker's events, and what it has completed. Further ARGV attempt, batch, how many inputs it has, memory (empty: as it was), how many
+    /// events, the events, the journal's entries. Answers the state, and the inputs that came since.
+    ///
+    /// `batch` counts a worker's writes: one that comes again because its reply was lost is not written again.
+    static let write = RunPrelude.script(
+        "write",
+        #"""
+        local run_key = runs .. run_id
+        local run = call('HMGET', run_key, 'status', 'attempt', 'batch')
+        if run[2] ~= ARGV[5] or (run[1] ~= 'running' and run[1] ~= 'cancelling') then return { 'stale' } end
+        if tonumber(ARGV[6]) > tonumber(run[3]) then
+            local events = {}
+            for i = 10, 9 + ARGV[9] do events[#events + 1] = ARGV[i] end
+            local seq = append(metadata, stream, live, events)
+            for i = 10 + ARGV[9], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+            if #ARGV > 9 + ARGV[9] then
+                call('HSET', run_key, 'batch', ARGV[6], 'recorded_seq', seq)
+            else
+                call('HSET', run_key, 'batch', ARGV[6])
+            end
+            if ARGV[8] ~= '' then call('SET', memory, ARGV[8]) end
+        end
+        return { 'ok', call('LRANGE', run_key .. ':inputs', ARGV[7], -1) }
+        """#
+    )
+
+    /// The terminal transition, by the worker. Further ARGV attempt, memory (empty: as it was), how many inputs were heeded, how many fields,
+    /// how many events, then the fields of the run (name, value), the events (the last one is the terminal one), the messages for the
+    /// conversation. Answers `more` where an input came that was not heeded: then the run goes on.
+    static let finish = RunPrelude.script(
+        "finish",
+        #"""
+        local is_held, status, is_ours = is_held(ARGV[5])
+        if is_ours and terminal[status] then return { 'ok', '', queued() } end
+        if not is_held then return { 'stale' } end
+        local fields, events, at = {}, {}, 10
+        for i = 1, ARGV[8] * 2 do fields[i] = ARGV[at] at = at + 1 end
+        for i = 1, ARGV[9] do events[i] = ARGV[at] at = at + 1 end
+        local outcome = fields[2]
+        if outcome == 'completed' and status == 'running' and call('LLEN', runs .. run_id .. ':inputs') > tonumber(ARGV[7]) then
+            return { 'more' }
+        end
+        local _, final = append(metadata, stream, live, events)
+        if call('HEXISTS', runs .. run_id, 'rollback') == 0 then
+            if ARGV[6] ~= '' then call('SET', memory, ARGV[6]) end
+            for i = at, #ARGV do call('RPUSH', messages, ARGV[i]) end
+        end
+        close(run_id, final, outcome, fields)
+        roll_back(run_id)
+        return { 'ok', '', promote() }
+        """#
+    )
+
+    /// The worker puts the run out of its hands before it is over. Further ARGV attempt, reason, milliseconds until it is to go on, how
+    /// often it may fail (0: it has not failed), code and message of the failure, how many events, the events, the journal's entries.
+    ///
+    /// Answers what follows for the queue, or `exhausted` where it may not fail any more, `cancelling` where it is to end instead.
+    static let requeue = RunPrelude.script(
+        "requeue",
+        #"""
+        local run_key, delay, events = runs .. run_id, tonumber(ARGV[7]), {}
+        local is_held, status, is_ours = is_held(ARGV[5])
+        if is_ours and status == 'queued' then return { 'ok', call('HGET', run_key, 'retry_at') or '', queued() } end
+        if not is_held then return { 'stale' } end
+        if status == 'cancelling' then return { 'cancelling' } end
+        if ARGV[8] ~= '0' then
+            local failures = call('HGET', run_key, 'failures') + 1
+            if failures >= tonumber(ARGV[8]) then return { 'exhausted' } end
+            call('HSET', run_key, 'failures', failures)
+        end
+        for i = 12, 11 + ARGV[11] do events[#events + 1] = ARGV[i] end
+        local update = { status = 'queued', reason = ARGV[6], code = ARGV[9], message = ARGV[10] }
+        if ARGV[9] == '' then update.code = nil end
+        events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_queued', update)
+        local seq = append(metadata, stream, live, events)
+        for i = 12 + ARGV[11], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+        if #ARGV > 11 + ARGV[11] then call('HSET', run_key, 'recorded_seq', seq) end
+        call('HSET', run_key, 'status', 'queued')
+        if delay == 0 then return { 'ok', '', queued() } end
+        local again = string.format('%d', now() + delay)
+        call('HSET', run_key, 'retry_at', again)
+        return { 'ok', again, '', '' }
+        """#
+    )
+}

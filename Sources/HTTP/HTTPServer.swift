@@ -1,3 +1,4 @@
+import Glibc
 public import Logging
 public import NIOCore
 public import NIOPosix
@@ -25,6 +26,17 @@ public final class HTTPServer: Sendable {
             self.port = port
         }
     }
+
+    /// A channel keeps the buffer it has read into. An idle one has read a request or two, a busy one grows its buffer.
+    private static let receiveBuffer = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024,
+        initial: 1024,
+        maximum: 16 * 1024
+    )
+
+    /// Bytes that the system takes for a peer beyond what it may send now: without a bound it takes megabytes for each that does not
+    /// read, and they are written before anyone notices.
+    private static let sendBacklog = ChannelOptions.Types.SocketOption.Value(128 * 1024)
 
     private let configuration: Configuration
     private let group: MultiThreadedEventLoopGroup
@@ -77,7 +89,8 @@ public final class HTTPServer: Sendable {
             .serverChannelOption(.backlog, value: configuration.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
+            .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.sendBacklog)
+            .childChannelOption(.recvAllocator, value: Self.receiveBuffer)
             .childChannelInitializer { [loops] channel in
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel, loops: loops, identity: identity) }
             }

@@ -35,10 +35,13 @@ public struct EventPage: Sendable {
 }
 
 extension Store {
+    /// A page of the log ends with the event that reaches this: about what a slow reader takes at once.
+    private static let pageBytes = 64 * 1024
+
     /// Reads a thread's log from after a cursor.
     ///
     /// - Parameters:
-    ///   - count: at most so many events.
+    ///   - count: at most so many events; fewer where they are large, at least one if there is any.
     ///   - completion: called on the loop. `.notFound`, `.unavailable`.
     public func page(
         of thread: String,
@@ -53,7 +56,7 @@ extension Store {
         redis.connection(on: loop).run(
             ThreadScripts.page,
             keys: [keys.metadata(thread), keys.stream(thread)],
-            arguments: [RedisArgument(cursor.description), RedisArgument(count)]
+            arguments: [RedisArgument(cursor.description), RedisArgument(count), RedisArgument(Self.pageBytes)]
         ) { reply in
             completion(reply.mapError { StoreError($0) }.flatMap { Self.page($0, of: thread) })
         }

@@ -1,5 +1,7 @@
 """The processes that a test talks to: a real redis-server and the `baud` binary. Each is ended by its own pid."""
 
+import http.client
+import json
 import os
 import signal
 import subprocess
@@ -142,6 +144,18 @@ class Baud(Process):
     def address(self) -> str:
         """`host:port`, once it listens."""
         return self.wait_for_line("listening on http").rsplit("://", 1)[1]
+
+    @property
+    def resident_kib(self) -> int:
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+    def new_thread(self) -> str:
+        connection = http.client.HTTPConnection(self.address)
+        connection.request("POST", "/api/agent/initiate", "{}", {"content-type": "application/json"})
+        thread = json.load(connection.getresponse())["thread_id"]
+        connection.close()
+        return thread
 
 
 def wait_until(condition, limit: float = 15, what: str = "the condition"):

@@ -15,6 +15,7 @@ struct FanoutTests {
     /// Viewers of one thread on one loop; what each is sent comes out of `events`.
     private func watch(
         _ count: Int,
+        _ thread: String,
         _ request: Viewer.Request,
         on loop: any EventLoop,
         of fanouts: Fanouts,
@@ -24,7 +25,7 @@ struct FanoutTests {
             let sinks = (0..<count).map { _ in RecordingSink() }
             for sink in sinks {
                 sink.onSend = { events.yield($0.type) }
-                fanouts.fanout(on: loop).watch(request, sink: sink)
+                fanouts.fanout(on: loop).watch(thread, request, sink: sink)
             }
             return NIOLoopBound(sinks, eventLoop: loop)
         }.get()
@@ -38,8 +39,8 @@ struct FanoutTests {
             let (events, continuation) = AsyncStream.makeStream(of: String.self)
             var sinks: [NIOLoopBound<[RecordingSink]>] = []
             for loop in loops {
-                let request = Viewer.Request(thread: thread, start: .after(.zero))
-                sinks.append(try await watch(100, request, on: loop, of: fanouts, continuation))
+                let request = Viewer.Request(start: .after(.zero))
+                sinks.append(try await watch(100, thread, request, on: loop, of: fanouts, continuation))
             }
             var created = 0
             var received = events.makeAsyncIterator()
@@ -66,10 +67,10 @@ struct FanoutTests {
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
             let loop = group.next()
             let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
-            let request = Viewer.Request(thread: thread, start: .after(.zero))
+            let request = Viewer.Request(start: .after(.zero))
             for _ in 0..<50 {
                 let (events, continuation) = AsyncStream.makeStream(of: String.self)
-                let sinks = try await watch(1, request, on: loop, of: fanouts, continuation)
+                let sinks = try await watch(1, thread, request, on: loop, of: fanouts, continuation)
                 var received = events.makeAsyncIterator()
                 #expect(await received.next() == "thread_created")
                 try await loop.submit { sinks.value[0].close() }.get()
@@ -87,9 +88,9 @@ struct FanoutTests {
             let found = loop.makePromise(of: Void.self)
             let sink = try await loop.submit {
                 let sink = RecordingSink()
-                fanouts.fanout(on: loop).watch(sink) {
+                fanouts.fanout(on: loop).watch(thread, sink: sink) {
                     try await found.futureResult.get()
-                    return Viewer.Request(thread: thread, start: .after(.zero))
+                    return Viewer.Request(start: .after(.zero))
                 }
                 sink.isOver = true
                 return NIOLoopBound(sink, eventLoop: loop)
@@ -108,8 +109,8 @@ struct FanoutTests {
             let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
             for thread in ["nobody", "a:b *"] {
                 let (_, continuation) = AsyncStream.makeStream(of: String.self)
-                let request = Viewer.Request(thread: thread, start: .after(.zero))
-                let sinks = try await watch(1, request, on: loop, of: fanouts, continuation)
+                let request = Viewer.Request(start: .after(.zero))
+                let sinks = try await watch(1, thread, request, on: loop, of: fanouts, continuation)
                 var ends: [StoreError?] = []
                 while ends.isEmpty { ends = try await loop.submit { sinks.value[0].ends }.get() }
                 #expect(ends.map(\.?.code) == [.notFound])

@@ -14,9 +14,7 @@ final class RecordingSink: EventSink {
     private(set) var ends: [StoreError?] = []
     /// Called within `send`, after the item was written down.
     var onSend: ((StreamItem) -> Void)?
-    private var onWritable: () -> Void = {}
-    private var onClose: () -> Void = {}
-    private var onDrain: () -> Void = {}
+    var observer: (any EventSinkObserver)?
 
     func begin() { hasBegun = true }
 
@@ -27,17 +25,13 @@ final class RecordingSink: EventSink {
 
     func finish(_ error: StoreError?) { ends.append(error) }
 
-    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
-        (self.onWritable, self.onClose, self.onDrain) = (onWritable, onClose, onDrain)
-    }
-
     func becomeWritable() {
         isWritable = true
-        onWritable()
+        observer?.sinkBecameWritable()
     }
 
-    func close() { onClose() }
-    func drain() { onDrain() }
+    func close() { observer?.sinkClosed() }
+    func drain() { observer?.sinkDrains() }
 
     /// Finished once, without an error.
     var endedWell: Bool { ends.count == 1 && ends.allSatisfy { $0 == nil } }
@@ -50,13 +44,19 @@ final class RecordingSink: EventSink {
 final class ViewerBench {
     static let thread = "t"
 
-    let feed = ThreadFeed(thread: ViewerBench.thread)
+    private(set) lazy var feed = ThreadFeed(thread: Self.thread) { [unowned self] cursor, count, completion in
+        readCount += 1
+        reads.append((cursor, count, completion))
+    } onUnwatched: { [unowned self] in
+        unwatched += 1
+    }
     private(set) var log: [StoredEvent] = []
     private(set) var lastSeq: UInt64 = 0
     /// The reads that wait for an answer: cursor, count, completion.
     private(set) var reads: [(cursor: EventID, count: Int, answer: (Result<EventPage, StoreError>) -> Void)] = []
     private(set) var readCount = 0
-    private(set) var ended = 0
+    /// How often the last viewer has left.
+    private(set) var unwatched = 0
 
     init(isReady: Bool = true) { if isReady { feed.becameReady() } }
 
@@ -66,17 +66,7 @@ final class ViewerBench {
         run: String? = nil,
         ahead: Int = 0
     ) -> (Viewer, RecordingSink) {
-        let request = Viewer.Request(thread: Self.thread, start: start, run: run, ahead: ahead)
-        let viewer = Viewer(request, sink: sink, feed: feed) { [unowned self] cursor, count, completion in
-            readCount += 1
-            reads.append((cursor, count, completion))
-        } onEnd: { [unowned self] viewer in
-            ended += 1
-            feed.remove(viewer)
-        }
-        feed.add(viewer)
-        viewer.pump()
-        return (viewer, sink)
+        (feed.watch(Viewer.Request(start: start, run: run, ahead: ahead), sink: sink), sink)
     }
 
     // MARK: The log
@@ -153,6 +143,6 @@ extension StreamIntervals {
 
 extension Viewer {
     func tick(after time: TimeAmount) {
-        tick(.now() + time, keepAlive: StreamIntervals.standard.keepAlive, waiting: StreamIntervals.standard.waiting)
+        tick(.now() + time, .standard)
     }
 }

@@ -64,7 +64,30 @@ struct ViewerTests {
         viewer.tick(after: .seconds(2))
         #expect(sink.ends.isEmpty)
         viewer.tick(after: .seconds(3))
-        #expect(sink.ends.map(\.?.code) == [.unavailable] && !sink.hasBegun && bench.ended == 1)
+        #expect(sink.ends.map(\.?.code) == [.unavailable] && !sink.hasBegun && bench.unwatched == 1)
+    }
+
+    @Test func `those who read at one place share one answer, and each event is encoded once`() {
+        let bench = ViewerBench()
+        bench.store(150)
+        let sinks = (0..<50).map { _ in bench.watch().1 }
+        bench.settle()
+        #expect(bench.readCount == 3, "150 events are three pages")
+        for sink in sinks { #expect(sink.sent == Array(1...150)) }
+        for place in 0..<150 { #expect(sinks.allSatisfy { $0.items[place] === sinks[0].items[place] }) }
+    }
+
+    @Test func `who joins after a gap does not rely on what was read before it`() {
+        let bench = ViewerBench()
+        let (_, early) = bench.watch()
+        let old = bench.page(after: .zero, count: 64)
+        bench.store(2)
+        bench.feed.mayHaveMissed()
+        let (_, late) = bench.watch()
+        #expect(bench.reads.count == 2)
+        bench.answer(.success(old))
+        bench.settle()
+        #expect(early.sent == [1, 2] && late.sent == [1, 2])
     }
 
     // MARK: The slow reader
@@ -259,7 +282,7 @@ struct ViewerTests {
         bench.emit(run: "a", final: true)
         bench.emit(type: "run_completed", run: "b", final: true)
         bench.emit(run: "c")
-        #expect(sink.sent == [3, 4, 6] && sink.endedWell && bench.ended == 1)
+        #expect(sink.sent == [3, 4, 6] && sink.endedWell && bench.unwatched == 1)
         #expect(bench.feed.viewers.isEmpty)
     }
 
@@ -294,7 +317,7 @@ struct ViewerTests {
         let (_, sink) = bench.watch()
         bench.settle()
         sink.drain()
-        #expect(sink.endedWell && bench.ended == 1)
+        #expect(sink.endedWell && bench.unwatched == 1)
         bench.emit()
         #expect(sink.sent.isEmpty)
     }
@@ -309,7 +332,7 @@ struct ViewerTests {
         bench.settle()
         bench.emit(5)
         viewer.tick(after: .seconds(60))
-        #expect(sink.sent == [1, 2, 3] && sink.ends.isEmpty && bench.ended == 1)
+        #expect(sink.sent == [1, 2, 3] && sink.ends.isEmpty && bench.unwatched == 1)
     }
 
     @Test func `a sink that becomes writable within send does not mix up the order`() {
@@ -336,7 +359,7 @@ struct ViewerTests {
         let (_, sink) = bench.watch()
         sink.close()
         bench.settle()
-        #expect(!sink.hasBegun && sink.items.isEmpty && bench.ended == 1)
+        #expect(!sink.hasBegun && sink.items.isEmpty && bench.unwatched == 1)
     }
 
     @Test func `nobody holds a viewer that has ended`() {
@@ -404,6 +427,18 @@ struct ViewerTests {
         sink.isWritable = false
         viewer.tick(after: .seconds(30))
         #expect(sink.types.count == 2, "nothing is put on top of what cannot be sent")
+    }
+
+    @Test func `one keep_alive does for all`() {
+        let bench = ViewerBench()
+        bench.store(type: "run_completed", final: true)
+        let sinks = (0..<3).map { _ in bench.watch().1 }
+        bench.settle()
+        bench.feed.tick(.now() + .seconds(11), .standard)
+        bench.feed.tick(.now() + .seconds(22), .standard)
+        let items = sinks.map { $0.items.suffix(2) }
+        #expect(items.allSatisfy { $0.map(\.type) == ["keep_alive", "keep_alive"] && $0.first === items[0].first })
+        #expect(items[0].first !== items[0].last)
     }
 
     @Test func `a tick that ends the stream sends nothing behind its end`() {

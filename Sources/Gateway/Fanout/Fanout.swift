@@ -27,26 +27,23 @@ final class Fanout {
     }
 
     /// Streams a thread's events into the sink until the peer leaves, the request's run ends or the thread is deleted.
-    func watch(_ request: Viewer.Request, sink: any EventSink) {
+    func watch(_ thread: String, _ request: Viewer.Request, sink: any EventSink) {
         guard !sink.isOver else { return sink.finish(nil) }
-        let feed = feeds[request.thread] ?? open(request.thread)
-        let viewer = Viewer(request, sink: sink, feed: feed) { [store, loop] cursor, count, completion in
-            store.page(of: request.thread, after: cursor, count: count, on: loop, completion: completion)
-        } onEnd: { [weak self] viewer in
-            self?.remove(viewer, from: request.thread)
-        }
-        feed.add(viewer)
         startTicking()
-        viewer.pump()
+        _ = (feeds[thread] ?? open(thread)).watch(request, sink: sink)
     }
 
-    /// Finds out what is to be watched, then streams it. What cannot be found ends the sink with the error.
-    func watch(_ sink: any EventSink, _ request: @escaping @Sendable () async throws -> Viewer.Request) {
+    /// Finds out what of a thread is to be watched, then streams it. What cannot be found ends the sink with the error.
+    func watch(
+        _ thread: String,
+        sink: any EventSink,
+        _ request: @escaping @Sendable () async throws -> Viewer.Request
+    ) {
         let found = loop.makePromise(of: Viewer.Request.self)
         found.completeWithTask(request)
         found.futureResult.assumeIsolated().whenComplete { result in
             switch result {
-            case .success(let request): self.watch(request, sink: sink)
+            case .success(let request): self.watch(thread, request, sink: sink)
             case .failure(let error): sink.finish(StoreError(describing: error))
             }
         }
@@ -71,7 +68,12 @@ final class Fanout {
     }
 
     private func open(_ thread: String) -> ThreadFeed {
-        let feed = ThreadFeed(thread: thread)
+        let feed = ThreadFeed(thread: thread) { [store, loop] cursor, count, completion in
+            store.page(of: thread, after: cursor, count: count, on: loop, completion: completion)
+        } onUnwatched: { [weak self] in
+            self?.feeds[thread] = nil
+            self?.subscriptions.unwatch(thread: thread)
+        }
         feeds[thread] = feed
         subscriptions.watch(
             thread: thread,
@@ -80,14 +82,6 @@ final class Fanout {
             onGap: { [weak feed] in feed?.mayHaveMissed() }
         )
         return feed
-    }
-
-    private func remove(_ viewer: Viewer, from thread: String) {
-        guard let feed = feeds[thread] else { return }
-        feed.remove(viewer)
-        guard feed.viewers.isEmpty else { return }
-        feeds[thread] = nil
-        subscriptions.unwatch(thread: thread)
     }
 
     /// One timer for all viewers of the loop, while there are any.
@@ -101,11 +95,7 @@ final class Fanout {
 
     private func tick() {
         let now = NIODeadline.now()
-        for feed in feeds.values {
-            for viewer in feed.viewers.values {
-                viewer.tick(now, keepAlive: intervals.keepAlive, waiting: intervals.waiting)
-            }
-        }
+        for feed in feeds.values { feed.tick(now, intervals) }
         for flow in flows.values { flow.tick(now, keepAlive: intervals.keepAlive) }
         if !feeds.isEmpty || !flows.isEmpty { startTicking() }
     }

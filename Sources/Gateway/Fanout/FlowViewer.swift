@@ -5,7 +5,7 @@ internal import Store
 /// One client's stream of a legacy stream's entries, `stream:{flow_uuid}:{flow_input_uuid}`.
 ///
 /// Whoever writes such a stream announces nothing, so it is polled with every tick of its ``Fanout``.
-final class FlowViewer {
+final class FlowViewer: EventSinkObserver {
     private static let pageSize = 64
 
     private let sink: any EventSink
@@ -27,11 +27,7 @@ final class FlowViewer {
         self.sink = sink
         self.read = read
         self.onEnd = onEnd
-        sink.observe(
-            onWritable: { [weak self] in self?.poll() },
-            onClose: { [weak self] in self?.leave() },
-            onDrain: { [weak self] in self?.end(nil) }
-        )
+        sink.observer = self
     }
 
     func poll() {
@@ -78,6 +74,12 @@ final class FlowViewer {
         sink.send(item)
     }
 
+    // MARK: The end
+
+    func sinkBecameWritable() { poll() }
+    func sinkClosed() { leave() }
+    func sinkDrains() { end(nil) }
+
     private func end(_ error: StoreError?) {
         guard !hasEnded else { return }
         sink.finish(error)
@@ -87,6 +89,7 @@ final class FlowViewer {
     private func leave() {
         guard !hasEnded else { return }
         hasEnded = true
+        sink.observer = nil
         onEnd(self)
     }
 }

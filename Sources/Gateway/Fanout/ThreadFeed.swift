@@ -3,16 +3,33 @@ internal import Messages
 internal import NIOCore
 internal import Store
 
-/// A thread's new events on one event loop: the last of them in a ring, and those who watch.
+/// A thread's new events on one event loop: the last of them in a ring, those who watch, and what they read of the log.
 ///
 /// Owned by the ``Fanout`` of its loop for as long as someone watches. A viewer is a cursor into the log: while it keeps up it is
-/// served from the ring, and a slow one falls out of it and reads from Redis.
+/// served from the ring, and a slow one falls out of it and reads from Redis. Those who read at one place share one answer.
 final class ThreadFeed {
-    /// An event of the ring, with what viewers ask of it.
+    /// An event, with what viewers ask of it.
     struct Entry {
         let id: EventID
         let header: EventHeader
         let item: StreamItem
+    }
+
+    /// Some of the log, and where it ends.
+    struct Page {
+        let entries: [Entry]
+        let lastSeq: UInt64
+        let lastID: EventID
+    }
+
+    /// Asks the store for events after a cursor, at most so many.
+    typealias Reader = (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void
+
+    /// A read that is under way. One from before a gap may not know what was missed, so that none joins it after the gap.
+    private struct Read: Hashable {
+        let cursor: EventID
+        let count: Int
+        let gaps: Int
     }
 
     /// The ring's bounds; what is older is read from Redis.
@@ -23,11 +40,22 @@ final class ThreadFeed {
     /// Whether every event from now on is announced to this feed.
     private(set) var isReady = false
     private(set) var viewers: [ObjectIdentifier: Viewer] = [:]
+    private let read: Reader
+    private let onUnwatched: () -> Void
+    private var reads: [Read: [(Result<Page, StoreError>) -> Void]] = [:]
+    private var gaps = 0
     private var ring = Deque<Entry>()
     private var ringSizes = Deque<Int>()
     private var ringBytes = 0
+    /// The `keep_alive` of this tick, for all who get one.
+    private var keepAliveItem: StreamItem?
 
-    init(thread: String) { self.thread = thread }
+    /// - Parameter onUnwatched: called when the last viewer has left.
+    init(thread: String, read: @escaping Reader, onUnwatched: @escaping () -> Void) {
+        self.thread = thread
+        self.read = read
+        self.onUnwatched = onUnwatched
+    }
 
     /// The number of the newest event that was announced; 0 before the first.
     var lastSeq: UInt64 { ring.last?.header.seq ?? 0 }
@@ -38,8 +66,51 @@ final class ThreadFeed {
         return ring[Int(seq - first)]
     }
 
-    func add(_ viewer: Viewer) { viewers[ObjectIdentifier(viewer)] = viewer }
-    func remove(_ viewer: Viewer) { viewers[ObjectIdentifier(viewer)] = nil }
+    // MARK: Those who watch
+
+    func watch(_ request: Viewer.Request, sink: any EventSink) -> Viewer {
+        let viewer = Viewer(request, sink: sink, feed: self)
+        viewers[ObjectIdentifier(viewer)] = viewer
+        viewer.pump()
+        return viewer
+    }
+
+    func remove(_ viewer: Viewer) {
+        viewers[ObjectIdentifier(viewer)] = nil
+        if viewers.isEmpty { onUnwatched() }
+    }
+
+    func tick(_ now: NIODeadline, _ intervals: StreamIntervals) {
+        keepAliveItem = nil
+        for viewer in viewers.values { viewer.tick(now, intervals) }
+    }
+
+    /// What a viewer is sent on whose stream nothing happens.
+    func keepAlive() -> StreamItem {
+        if let keepAliveItem { return keepAliveItem }
+        let event = Event(threadID: thread, type: "keep_alive", time: .unixMilliseconds)
+        let item = StreamItem(unstored: event)
+        keepAliveItem = item
+        return item
+    }
+
+    // MARK: The log
+
+    /// Reads at most so many events after a cursor.
+    func page(after cursor: EventID, count: Int, completion: @escaping (Result<Page, StoreError>) -> Void) {
+        let place = Read(cursor: cursor, count: count, gaps: gaps)
+        guard reads[place] == nil else {
+            reads[place]?.append(completion)
+            return
+        }
+        reads[place] = [completion]
+        read(cursor, count) { [self] result in
+            let page = result.map { page in
+                Page(entries: page.events.compactMap { Entry($0) }, lastSeq: page.lastSeq, lastID: page.lastID)
+            }
+            for completion in reads.removeValue(forKey: place) ?? [] { completion(page) }
+        }
+    }
 
     // MARK: What is announced
 
@@ -50,6 +121,7 @@ final class ThreadFeed {
 
     /// Events were lost on the way, perhaps: all viewers look into the log.
     func mayHaveMissed() {
+        gaps += 1
         for viewer in viewers.values { viewer.readAgain() }
     }
 

@@ -7,13 +7,12 @@ internal import Store
 ///
 /// Back-log and live come from this one cursor, so there is no moment between them in which an event could be lost: the next event
 /// is the one with the next number, be it in the feed's ring or in Redis. Owned by its ``ThreadFeed``; lives on the loop.
-final class Viewer {
+final class Viewer: EventSinkObserver {
     /// Where a stream begins and what it carries.
     struct Request: Sendable {
-        var thread: String
         var start: Start
         /// Only this run's events; the stream ends with its last.
-        var run: String?
+        var run: String? = nil
         /// How many runs come before it, where its events begin.
         var ahead = 0
 
@@ -32,8 +31,6 @@ final class Viewer {
     private let request: Request
     private let sink: any EventSink
     private unowned let feed: ThreadFeed
-    private let read: (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void
-    private let onEnd: (Viewer) -> Void
 
     private var cursor: EventID
     /// The number of the event after the cursor; unknown until the first page.
@@ -50,25 +47,13 @@ final class Viewer {
     private var lastSent = NIODeadline.now()
     private var lastWaiting: NIODeadline?
 
-    init(
-        _ request: Request,
-        sink: any EventSink,
-        feed: ThreadFeed,
-        read: @escaping (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void,
-        onEnd: @escaping (Viewer) -> Void
-    ) {
+    init(_ request: Request, sink: any EventSink, feed: ThreadFeed) {
         self.request = request
         self.sink = sink
         self.feed = feed
-        self.read = read
-        self.onEnd = onEnd
         progress = RunProgress(ahead: request.ahead, isWhole: request.startsAtOldest)
         if case .after(let id) = request.start { cursor = id } else { cursor = .zero }
-        sink.observe(
-            onWritable: { [weak self] in self?.pump() },
-            onClose: { [weak self] in self?.leave() },
-            onDrain: { [weak self] in self?.end(nil) }
-        )
+        sink.observer = self
     }
 
     // MARK: Moving on
@@ -131,7 +116,7 @@ final class Viewer {
         mustRead = false
         // A stream of new events only has no use for the first page but to learn where the log ends.
         let count = isFirst && request.startsAtNewest ? 1 : Self.pageSize
-        read(cursor, count) { [self] result in
+        feed.page(after: cursor, count: count) { [self] result in
             isReading = false
             guard !hasEnded else { return }
             switch result {
@@ -146,7 +131,7 @@ final class Viewer {
 
     private var isFirst: Bool { nextSeq == nil }
 
-    private func take(_ page: EventPage) {
+    private func take(_ page: ThreadFeed.Page) {
         knownLastSeq = max(knownLastSeq, page.lastSeq)
         if isFirst {
             guard cursor <= page.lastID else {
@@ -160,7 +145,7 @@ final class Viewer {
                 return pump()
             }
         }
-        backlog.append(contentsOf: page.events.compactMap { ThreadFeed.Entry($0) })
+        backlog.append(contentsOf: page.entries)
         nextSeq = nextSeq ?? backlog.first?.header.seq ?? page.lastSeq + 1
         if backlog.isEmpty, let next = nextSeq, next <= page.lastSeq {
             return end(.gone(from: next, to: page.lastSeq))
@@ -171,7 +156,7 @@ final class Viewer {
     // MARK: Events that are not stored
 
     /// Called now and then, see ``StreamIntervals/tick``.
-    func tick(_ now: NIODeadline, keepAlive: TimeAmount, waiting: TimeAmount) {
+    func tick(_ now: NIODeadline, _ intervals: StreamIntervals) {
         guard !hasEnded else { return }
         guard nextSeq != nil else {
             if !feed.isReady, now - start >= Self.patience {
@@ -183,9 +168,8 @@ final class Viewer {
         guard sink.isWritable else { return backlog.removeAll() }
         if mustRead { pump() }
         guard !hasEnded, sink.isWritable else { return }
-        if let last = lastWaiting, now - last >= waiting { sendWaiting(now, again: true) }
-        guard now - lastSent >= keepAlive else { return }
-        send(StreamItem(unstored: Event(threadID: request.thread, type: "keep_alive", time: .unixMilliseconds)))
+        if let last = lastWaiting, now - last >= intervals.waiting { sendWaiting(now, again: true) }
+        if now - lastSent >= intervals.keepAlive { send(feed.keepAlive()) }
     }
 
     private func sendWaiting(_ now: NIODeadline, again: Bool = false) {
@@ -199,7 +183,7 @@ final class Viewer {
         send(
             StreamItem(
                 unstored: Event(
-                    threadID: request.thread,
+                    threadID: feed.thread,
                     runID: request.run ?? "",
                     type: "waiting",
                     time: .unixMilliseconds,
@@ -211,6 +195,10 @@ final class Viewer {
 
     // MARK: The end
 
+    func sinkBecameWritable() { pump() }
+    func sinkClosed() { leave() }
+    func sinkDrains() { end(nil) }
+
     func end(_ error: StoreError?) {
         guard !hasEnded else { return }
         sink.finish(error)
@@ -221,7 +209,8 @@ final class Viewer {
         guard !hasEnded else { return }
         hasEnded = true
         backlog.removeAll()
-        onEnd(self)
+        sink.observer = nil
+        feed.remove(self)
     }
 }
 

@@ -51,14 +51,20 @@ extension Status {
 final class GRPCSink: EventSink {
     private let stream: ServerStream
     private(set) var isOver = false
+    var observer: (any EventSinkObserver)?
 
+    /// The stream holds the sink until it has ended.
     init(_ stream: ServerStream) {
         self.stream = stream
-        observe(
-            onWritable: {},
-            onClose: { [weak self] in self?.isOver = true },
-            onDrain: { [weak self] in self?.isOver = true }
-        )
+        stream.onWritable = { self.observer?.sinkBecameWritable() }
+        stream.onClose = {
+            self.isOver = true
+            self.observer?.sinkClosed()
+        }
+        stream.onDrain = {
+            self.isOver = true
+            self.observer?.sinkDrains()
+        }
     }
 
     var isWritable: Bool { stream.isWritable }
@@ -66,10 +72,4 @@ final class GRPCSink: EventSink {
     func begin() { stream.start() }
     func send(_ item: StreamItem) { stream.send(framed: item.grpcFrame) }
     func finish(_ error: StoreError?) { stream.finish(error.map { Status($0) } ?? .ok) }
-
-    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
-        stream.onWritable = onWritable
-        stream.onClose = onClose
-        stream.onDrain = onDrain
-    }
 }

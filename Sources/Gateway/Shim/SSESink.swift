@@ -10,16 +10,23 @@ final class SSESink: EventSink {
     private let exchange: Exchange
     private let answer: Answer
     private(set) var isOver: Bool
+    var observer: (any EventSinkObserver)?
 
+    /// The exchange holds the sink until it has ended.
     init(_ exchange: Exchange, _ answer: Answer) {
         self.exchange = exchange
         self.answer = answer
         isOver = exchange.isClosed
-        observe(
-            onWritable: {},
-            onClose: { [weak self] in self?.isOver = true },
-            onDrain: { [weak self] in self?.isOver = true }
-        )
+        guard !isOver else { return }
+        exchange.onWritable = { self.observer?.sinkBecameWritable() }
+        exchange.onClose = { _ in
+            self.isOver = true
+            self.observer?.sinkClosed()
+        }
+        exchange.onDrain = {
+            self.isOver = true
+            self.observer?.sinkDrains()
+        }
     }
 
     var isWritable: Bool { exchange.isWritable }
@@ -46,11 +53,5 @@ final class SSESink: EventSink {
             begin()
         }
         exchange.finish()
-    }
-
-    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
-        exchange.onWritable = onWritable
-        exchange.onClose = { _ in onClose() }
-        exchange.onDrain = onDrain
     }
 }

@@ -24,11 +24,11 @@ struct StreamUseCases: Sendable {
         let lastID = request.lastID.isEmpty ? caller.lastEventID ?? "" : request.lastID
         let start = try Self.start(lastID)
         if request.runID.isEmpty {
-            fanout.watch(Viewer.Request(thread: request.threadID, start: start), sink: sink)
+            fanout.watch(request.threadID, Viewer.Request(start: start), sink: sink)
         } else {
-            fanout.watch(sink) {
+            fanout.watch(request.threadID, sink: sink) {
                 let extent = try await store.extent(ofRun: request.runID, on: request.threadID)
-                return Viewer.Request(request.threadID, request.runID, Self.start(start, within: extent), extent)
+                return Viewer.Request(request.runID, Self.start(start, within: extent), extent)
             }
         }
     }
@@ -40,10 +40,10 @@ struct StreamUseCases: Sendable {
         _ fanout: Fanout
     ) throws {
         let start = try Self.start(caller.lastEventID ?? "")
-        fanout.watch(sink) {
+        fanout.watch(request.threadID, sink: sink) {
             let (run, _) = try await runs.execute(request, caller)
             let extent = try await store.extent(ofRun: run.runID, on: run.threadID)
-            return Viewer.Request(run.threadID, run.runID, Self.start(start, within: extent), extent)
+            return Viewer.Request(run.runID, Self.start(start, within: extent), extent)
         }
     }
 
@@ -86,7 +86,7 @@ struct StreamUseCases: Sendable {
 }
 
 extension Viewer.Request {
-    fileprivate init(_ thread: String, _ run: String, _ start: Start, _ extent: RunExtent) {
-        self.init(thread: thread, start: start, run: run, ahead: extent.ahead)
+    fileprivate init(_ run: String, _ start: Start, _ extent: RunExtent) {
+        self.init(start: start, run: run, ahead: extent.ahead)
     }
 }

@@ -40,14 +40,25 @@ enum ThreadScripts {
         """#
     )
 
-    /// One page of a thread's log. KEYS metadata, stream. ARGV id to start after, how many.
+    /// One page of a thread's log. KEYS metadata, stream. ARGV id to start after, how many events, how many bytes (an event that goes
+    /// beyond is the last).
     static let page = Prelude.script(
         "page",
         #"""
         local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id')
         if not thread[1] then return { 'missing' } end
         local from = ARGV[1] == '0-0' and '-' or '(' .. ARGV[1]
-        return { 'ok', thread[1], thread[2], redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', ARGV[2]) }
+        local count, bytes, page = tonumber(ARGV[2]), tonumber(ARGV[3]), {}
+        while #page < count and bytes > 0 do
+            local wanted = math.min(count - #page, 8)
+            local entries = redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', wanted)
+            for _, entry in ipairs(entries) do
+                if bytes <= 0 then break end
+                page[#page + 1], bytes, from = entry, bytes - #entry[2][2], '(' .. entry[1]
+            end
+            if #entries < wanted then break end
+        end
+        return { 'ok', thread[1], thread[2], page }
         """#
     )
 }

@@ -52,6 +52,29 @@ def test_every_position_continues_on_the_other_protocol(rest, stubs, forty_words
         assert numbers(rest.events(thread, run, last_id=last_id)) == rest_of_it
 
 
+@pytest.fixture(scope="module")
+def five_hundred(rest):
+    """A finished run of at least 500 events: thread, run, its events."""
+    for pause in (20, 30, 50):
+        finished = rest.finished(f"words=560 pause_ms={pause}")
+        if len(finished[2]) >= 500:
+            return finished
+    raise AssertionError(f"{len(finished[2])} events: deltas that are {pause} ms apart share events")
+
+
+def test_each_position_of_a_long_run_continues_without_a_difference(rest, stubs, five_hundred):
+    thread, run, events = five_hundred
+    parsed = [stubs.parse(event) for event in events]
+    assert_gapless(events)
+    assert text_of(events) == words(560)
+    for place in range(len(events) - 1):
+        last_id = events[place]["id"]
+        if place % 2:
+            assert stubs.events(thread, run, last_id=last_id) == parsed[place + 1 :], place
+        else:
+            assert rest.events(thread, run, last_id=last_id) == events[place + 1 :], place
+
+
 def test_a_reader_that_changes_protocol_after_each_event_of_a_live_run_loses_none(rest, stubs):
     thread = rest.new_thread()
     run = rest.execute(thread, "words=40 pause_ms=20")

@@ -316,8 +316,6 @@ extension HTTP1Connection {
 // MARK: - Shutdown and time
 
 extension HTTP1Connection: ServerConnection {
-    private static let lingerTime = TimeAmount.seconds(2)
-
     func close() {
         context?.close(promise: nil)
     }
@@ -339,7 +337,7 @@ extension HTTP1Connection: ServerConnection {
         case .closed:
             break
         case .lingering:
-            if silence >= Self.lingerTime { close() }
+            if silence >= HTTPLimits.lingerTime { close() }
         case .open:
             sweepOpen(silence: silence)
         }

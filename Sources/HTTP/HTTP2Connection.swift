@@ -76,6 +76,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     private(set) var settingsReceived = false
     private var shutdown = Shutdown.none
     private var finalGoAwayDue = false
+    /// When a connection that has ended its side is closed, should the peer not do it before.
+    private var lingersUntil: NIODeadline?
     private var isUnavailable = false
     /// Whether there is something to call `onChange` for.
     @exclusivity(unchecked) private var hasChanged = false
@@ -166,8 +168,16 @@ final class HTTP2Connection: ChannelInboundHandler {
         return result == 0 ? nghttp2_session_set_local_window_size(session, flags, 0, 1 << 20) : result
     }
 
-    /// The connection is over: every stream is closed, whatever else happens.
+    /// The channel has ended.
     private func end() {
+        endSession()
+        let onClose = self.onClose
+        self.onClose = nil
+        onClose?()
+    }
+
+    /// Nothing comes any more: every stream is closed, whatever else happens.
+    private func endSession() {
         guard let session else { return }
         self.session = nil
         // Deleting a session does not report its streams as closed.
@@ -178,10 +188,9 @@ final class HTTP2Connection: ChannelInboundHandler {
         for stream in undelivered { stream.abandon() }
         while let stream = streams.removeFirst() { stream.close(.disconnected) }
         isUnavailable = true
-        let (onChange, onClose) = (self.onChange, self.onClose)
-        (self.onChange, self.onClose) = (nil, nil)
+        let onChange = self.onChange
+        self.onChange = nil
         onChange?()
-        onClose?()
     }
 }
 
@@ -208,7 +217,7 @@ extension HTTP2Connection {
             note(.malformed)
             isReading = false
             flush()
-            context.close(promise: nil)
+            finish(context)
         }
     }
 
@@ -230,7 +239,8 @@ extension HTTP2Connection {
         blockIsOpen = true
         block.reset()
         if category == NGHTTP2_HCAT_REQUEST {
-            guard streams.count < limits.maxConcurrentStreams else {
+            // What the last GOAWAY does not name must not be processed, even if the peer could not know.
+            guard streams.count < limits.maxConcurrentStreams, shutdown != .final else {
                 current = nil
                 refused.append(header.stream_id)
                 return 0
@@ -491,8 +501,21 @@ extension HTTP2Connection {
     /// nghttp2 wants neither to read nor to write after the last GOAWAY and the last stream.
     private func closeIfDone() {
         guard let session, let context, touched.isEmpty else { return }
-        if nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0 {
-            context.close(promise: nil)
+        if nghttp2_session_want_read(session) == 0, nghttp2_session_want_write(session) == 0 { finish(context) }
+    }
+
+    /// Ends a connection of which all is said. What is sent leaves first, and the peer gets a while to read it: to close
+    /// upon unread input would reset the connection and take the last answers, and the GOAWAY, with it.
+    private func finish(_ context: ChannelHandlerContext) {
+        guard case .server = role else { return context.close(promise: nil) }
+        guard lingersUntil == nil else { return }
+        lingersUntil = .now() + limits.stallTimeout.timeAmount
+        endSession()
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
+        sent.futureResult.assumeIsolated().whenComplete { _ in
+            self.lingersUntil = .now() + HTTPLimits.lingerTime
+            context.close(mode: .output, promise: nil)
         }
     }
 }
@@ -536,6 +559,10 @@ extension HTTP2Connection: ServerConnection {
 
     /// Applies every limit that is a time; called once a second.
     func sweep(now: NIODeadline) {
+        if let lingersUntil {
+            if now >= lingersUntil { close() }
+            return
+        }
         flood.refill()
         let openedAt = self.openedAt ?? now
         self.openedAt = openedAt

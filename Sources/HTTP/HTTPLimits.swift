@@ -1,3 +1,5 @@
+import NIOCore
+
 /// What one listening port allows its peers. Every value is a bound on memory or on time.
 public struct HTTPLimits: Sendable {
     /// Connections open at once; one more is accepted and closed at once. Default 10,000.
@@ -38,6 +40,8 @@ extension HTTPLimits {
     /// The same on a connection whose streams together have more unsent than ``connectionWriteAhead``.
     static let crowdedStreamWriteAhead = 16 * 1024
     static let connectionWriteAhead = 4 * 1024 * 1024
+    /// For so long a peer may read what was sent last, after everything is.
+    static let lingerTime = TimeAmount.seconds(2)
     /// Bytes of a body that a peer may send before they are consumed.
     static let readAhead = 64 * 1024
 }

@@ -17,6 +17,7 @@ final class ProtocolSniffer: ChannelInboundHandler, RemovableChannelHandler {
     private let loop: LoopContext
     private var context: ChannelHandlerContext?
     private var openedAt: NIODeadline?
+    private var isDraining = false
     private var received = ByteBuffer()
     private var refusals: RefusalLog
 
@@ -88,12 +89,14 @@ extension ProtocolSniffer: ServerConnection {
     func sweep(now: NIODeadline) {
         let openedAt = self.openedAt ?? now
         self.openedAt = openedAt
+        guard !isDraining else { return close() }
         guard now - openedAt >= timeout else { return }
         refusals.note(.silence)
         close()
     }
 
-    func drain() { close() }
+    /// A request may be on its way: it is given until the next sweep, and then answered like any other.
+    func drain() { isDraining = true }
 
     func close() { context?.close(promise: nil) }
 }

@@ -1,10 +1,12 @@
 """A stand-in for the models' providers on loopback: speaks the streaming formats of Anthropic's Messages and OpenAI's chat completions.
 
-Answers the requests in the order of a script and keeps them. An answer is a list of SSE events; `Cut` ends the connection in the middle
-of the body, `Refusal` is a status without a stream.
+Answers the requests in the order of a script and keeps them. An answer is SSE events, sent as they are iterated over; `Cut` ends the
+connection, in place of an event in the middle of the body, in place of the answer without a word; `Refusal` is a status without a
+stream.
 """
 
 import json
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,16 @@ class Refusal:
 
 
 class Cut:
-    """In place of an event: the connection ends here, without the end of the chunked body."""
+    """The connection ends here, without the end of the chunked body."""
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request, client_address):
+        """A client that went away is none of the server's business."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class ModelServer:
@@ -33,11 +44,12 @@ class ModelServer:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with outer._lock:
-                    outer.requests.append((self.path, dict(self.headers.items()), body))
-                    answer = outer._answers.pop(0)
+                answer = outer.answer(self.path, dict(self.headers.items()), body)
                 if isinstance(answer, Refusal):
                     return self.refuse(answer)
+                if answer is Cut:
+                    self.close_connection = True
+                    return
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
@@ -65,9 +77,15 @@ class ModelServer:
             def log_message(self, *arguments):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, path: str, headers: dict, body: dict):
+        """What a request gets; called by many threads."""
+        with self._lock:
+            self.requests.append((path, headers, body))
+            return self._answers.pop(0)
 
     def close(self):
         self._server.shutdown()
@@ -87,12 +105,12 @@ class Anthropic:
         return f"event: {type}\ndata: {json.dumps({'type': type, **data})}\n\n"
 
     @classmethod
-    def answer(cls, text: str, calls=(), stop=None) -> list[str]:
+    def answer(cls, text: str, calls=(), stop=None, pieces: int = 2) -> list[str]:
         usage = {"input_tokens": 11, "output_tokens": 1}
         events = [cls.event("message_start", message={"id": "m", "role": "assistant", "content": [], "usage": usage}), cls.event("ping")]
-        blocks = [({"type": "text", "text": ""}, [{"type": "text_delta", "text": part} for part in halves(text)])]
+        blocks = [({"type": "text", "text": ""}, [{"type": "text_delta", "text": part} for part in split(text, pieces)])]
         for id, name, arguments in calls:
-            parts = [{"type": "input_json_delta", "partial_json": part} for part in halves(json.dumps(arguments))]
+            parts = [{"type": "input_json_delta", "partial_json": part} for part in split(json.dumps(arguments))]
             blocks.append(({"type": "tool_use", "id": id, "name": name, "input": {}}, parts))
         for index, (block, deltas) in enumerate(blocks):
             events.append(cls.event("content_block_start", index=index, content_block=block))
@@ -129,12 +147,12 @@ class OpenAI:
         return cls.event(choices=[{"index": 0, "delta": delta, "finish_reason": finish}])
 
     @classmethod
-    def answer(cls, text: str, calls=(), stop=None) -> list[str]:
-        events = [cls.delta(role="assistant", content="")] + [cls.delta(content=part) for part in halves(text)]
+    def answer(cls, text: str, calls=(), stop=None, pieces: int = 2) -> list[str]:
+        events = [cls.delta(role="assistant", content="")] + [cls.delta(content=part) for part in split(text, pieces)]
         for index, (id, name, arguments) in enumerate(calls):
             function = {"name": name, "arguments": ""}
             events.append(cls.delta(tool_calls=[{"index": index, "id": id, "type": "function", "function": function}]))
-            for part in halves(json.dumps(arguments)):
+            for part in split(json.dumps(arguments)):
                 events.append(cls.delta(tool_calls=[{"index": index, "function": {"arguments": part}}]))
         events.append(cls.delta(finish=stop or ("tool_calls" if calls else "stop")))
         usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
@@ -149,6 +167,7 @@ class OpenAI:
         return {part["tool_call_id"]: part["content"] for part in request["messages"] if part["role"] == "tool"}
 
 
-def halves(text: str) -> list[str]:
-    middle = len(text) // 2
-    return [part for part in (text[:middle], text[middle:]) if part]
+def split(text: str, pieces: int = 2) -> list[str]:
+    """The text in pieces of nearly equal length, without empty ones."""
+    ends = [len(text) * piece // pieces for piece in range(pieces + 1)]
+    return [text[begin:end] for begin, end in zip(ends, ends[1:]) if begin < end]

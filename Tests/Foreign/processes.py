@@ -125,10 +125,11 @@ class RedisServer:
 class Baud(Process):
     """One process of the system; `role` is serve, gateway or modem.
 
-    No setting of the caller's environment reaches it; one that is None here is left to the file or its default.
+    No setting of the caller's environment reaches it; one that is None here is left to the file or its default. `prefix` is a command
+    that becomes it.
     """
 
-    def __init__(self, role: str, folder: Path, *flags, **settings):
+    def __init__(self, role: str, folder: Path, *flags, prefix=(), **settings):
         folder.mkdir(parents=True, exist_ok=True)
         defaults = {
             "BAUD_SERVER_LISTEN": "127.0.0.1:0",
@@ -138,7 +139,7 @@ class Baud(Process):
         }
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         given = {name: str(value) for name, value in (defaults | settings).items() if value is not None}
-        super().__init__([BINARY, role, *flags], folder, inherited | given)
+        super().__init__([*prefix, BINARY, role, *flags], folder, inherited | given)
 
     @property
     def address(self) -> str:

@@ -1,0 +1,168 @@
+"""The faults. Each strikes a system under load, holds on for as long as the dice say, and leaves the system as it was.
+
+A fault is a function of system and dice; what it returns says which promises have a time that runs from it. What a system must have
+for a fault, and what load it is struck under, is in the table at the end.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from processes import wait_until
+
+from chaos.load import Shape
+from chaos.model import FAILURES
+from chaos.system import FAKETIME, System
+
+
+@dataclass
+class Struck:
+    """Times are the wall clock's, as event ids have them."""
+
+    # When a worker went, and the runs it had.
+    worker_lost_at: float | None = None
+    runs_lost: list[str] = field(default_factory=list)
+    # When Redis could be reached again.
+    redis_back_at: float | None = None
+    has_stale_worker: bool = False
+
+
+def kill_worker(system: System, dice: random.Random) -> Struck:
+    worker = system.busiest_worker()
+    worker.kill()
+    struck = Struck(worker_lost_at=time.time(), runs_lost=system.held_by(worker))
+    system.replace_worker(worker)
+    return struck
+
+
+def stop_worker(system: System, dice: random.Random) -> Struck:
+    """For two leases; what it writes when it goes on must be refused."""
+    worker = system.busiest_worker()
+    worker.send(signal.SIGSTOP)
+    struck = Struck(worker_lost_at=time.time(), runs_lost=system.held_by(worker), has_stale_worker=True)
+    time.sleep(2 * system.lease)
+    worker.send(signal.SIGCONT)
+    system.wait_for_sign_of_life(worker)
+    return struck
+
+
+def kill_gateway(system: System, dice: random.Random) -> Struck:
+    gateway = dice.choice(system.gateways)
+    gateway.process.kill()
+    time.sleep(dice.uniform(0, 0.5))
+    system.replace_gateway(gateway)
+    return Struck()
+
+
+def kill_redis(system: System, dice: random.Random) -> Struck:
+    system.redis.kill()
+    time.sleep(dice.uniform(0, 2))
+    system.redis.start()
+    return Struck(redis_back_at=time.time())
+
+
+def pause_redis(system: System, dice: random.Random) -> Struck:
+    """Its clients are held up; some commands come to their time limit of 3 s, others do not."""
+    seconds = dice.uniform(0.5, 5)
+    system.store.client_pause(int(seconds * 1000))
+    time.sleep(seconds)
+    return Struck(redis_back_at=time.time())
+
+
+def stop_redis(system: System, dice: random.Random) -> Struck:
+    system.redis.freeze()
+    time.sleep(dice.uniform(0.5, 6))
+    system.redis.thaw()
+    return Struck(redis_back_at=time.time())
+
+
+def cut_proxy(system: System, dice: random.Random) -> Struck:
+    """Some replies end in their middle, whatever commands they are for."""
+    for _ in range(dice.randrange(1, 6)):
+        system.proxy.cut(dice.randrange(1, 6))
+        time.sleep(dice.uniform(0.05, 0.4))
+    return Struck()
+
+
+def disk_full(system: System, dice: random.Random) -> Struck:
+    """Redis ends when it cannot write; room is made and it is started again."""
+    filler = system.disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"\0" * 65536):
+                pass
+        except OSError:
+            pass
+    wait_until(lambda: system.redis.process.child.poll() is not None, 20, "the end of a redis-server without room")
+    time.sleep(dice.uniform(0, 1))
+    filler.unlink()
+    system.redis.start()
+    return Struck(redis_back_at=time.time())
+
+
+def clock_jump(system: System, dice: random.Random) -> Struck:
+    """One worker's wall clock jumps ahead or back, and is right again when the worker has given a sign of life by it."""
+    offset = dice.choice((-3600, -60, 60, 3600))
+    system.set_clock(offset)
+    wait_until(lambda: abs(system.clock_offset() - offset) < 10, 30, "a sign of life with the wrong time")
+    system.set_clock(0)
+    return Struck()
+
+
+def nothing(system: System, dice: random.Random) -> Struck:
+    """The fault is in the load: the model fails, or runs are cancelled."""
+    return Struck()
+
+
+@dataclass
+class Fault:
+    strike: Callable[[System, random.Random], Struck]
+    shape: Shape = field(default_factory=Shape)
+    # What the system is started with.
+    options: dict = field(default_factory=dict)
+    # Why it cannot be done here.
+    missing: Callable[[], str | None] = lambda: None
+
+
+def no_root() -> str | None:
+    if os.geteuid():
+        return "needs root, to mount a small file system"
+    probe = ["unshare", "-m", "mount", "-t", "tmpfs", "chaos", "/mnt"]
+    return None if subprocess.run(probe, capture_output=True).returncode == 0 else "may not mount a small file system"
+
+
+def no_faketime() -> str | None:
+    return None if FAKETIME.exists() else f"needs libfaketime ({FAKETIME})"
+
+
+# An answer that hangs is given up after a second; failed calls are made again soon.
+IMPATIENT = {"BAUD_LLM_FIRST_TOKEN_MS": 1000, "BAUD_LLM_IDLE_MS": 1000}
+RACE = Shape(threads=20, runs=1, turns=(1,), pace=0.005, cancels=1, cancel_by=10)
+
+FAULTS = {
+    "kill-worker": Fault(kill_worker),
+    "kill-gateway": Fault(kill_gateway),
+    "kill-redis": Fault(kill_redis),
+    "stop-worker": Fault(stop_worker),
+    "pause-redis": Fault(pause_redis),
+    "stop-redis": Fault(stop_redis),
+    "cut-proxy": Fault(cut_proxy, options={"through_proxy": True}),
+    "disk-full": Fault(disk_full, options={"disk_mb": 256}, missing=no_root),
+    "clock-jump": Fault(clock_jump, options={"fakes_clock": True}, missing=no_faketime),
+    "cancel-race": Fault(nothing, RACE),
+} | {name: Fault(nothing, Shape(failures=kinds), IMPATIENT) for name, kinds in FAILURES.items()}
+
+# All that can be had together; the model fails beside each of them, and some runs are cancelled.
+MIXED = ("kill-worker", "kill-gateway", "kill-redis", "pause-redis", "stop-redis", "cut-proxy")
+
+
+def mixed(system: System, dice: random.Random) -> Struck:
+    return FAULTS[dice.choice(MIXED)].strike(system, dice)
+
+
+ANY_FAILURE = tuple(kind for kinds in FAILURES.values() for kind in kinds)
+FAULTS["mix"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT)

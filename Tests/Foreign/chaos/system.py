@@ -1,0 +1,183 @@
+"""The processes of one session: Redis, gateways, workers, the model; what a fault ends is started anew."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import redis
+from clients import Rest
+from contract import Stubs
+from processes import Baud, RedisServer, wait_until
+
+from chaos.model import ScriptedModel
+from chaos.proxy import Proxy
+
+DEFAULT_LEASE_MS = 10_000
+GATEWAYS = 2
+WORKERS = 3
+FAKETIME = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1")
+
+
+class Gateway:
+    """A gateway with a client of each kind."""
+
+    def __init__(self, process: Baud):
+        self.process = process
+        self.rest = Rest(process.address)
+        self.stubs = Stubs(process.address)
+
+    def close(self):
+        self.rest.close()
+        self.stubs.close()
+
+
+class System:
+    """`through_proxy`: baud reaches Redis through a proxy. `disk_mb`: Redis has a disk of its own, of that size (needs root).
+
+    `fakes_clock`: the first worker's wall clock is what `set_clock` says.
+    """
+
+    def __init__(
+        self, folder: Path, lease_ms=DEFAULT_LEASE_MS, through_proxy=False, disk_mb=None, fakes_clock=False, **settings
+    ):
+        self.folder = folder
+        self.lease = lease_ms / 1000
+        self.calls = folder / "calls.log"
+        self.calls.touch()
+        self.gateways: list[Gateway] = []
+        self.workers: list[Baud] = []
+        self._settings = settings
+        self._clock = folder / "clock" if fakes_clock else None
+        self._ended: list[Baud] = []
+        self._left: list[Gateway] = []
+        with ExitStack() as parts:
+            self._start_parts(parts, lease_ms, through_proxy, disk_mb)
+            self._parts = parts.pop_all()
+
+    def _start_parts(self, parts: ExitStack, lease_ms: int, through_proxy: bool, disk_mb: int | None):
+        self.disk = self.folder / "redis" if disk_mb else None
+        if self.disk:
+            self.disk.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk_mb}m", "chaos", self.disk], check=True)
+            parts.callback(subprocess.run, ["umount", self.disk], check=True)
+        self.model = parts.enter_context(closing(ScriptedModel()))
+        self.redis = parts.enter_context(closing(RedisServer(self.folder / "redis")))
+        # The oracle's own connection, past the proxy.
+        self.store = parts.enter_context(closing(redis.Redis(unix_socket_path=str(self.redis.socket))))
+        self.proxy = parts.enter_context(closing(Proxy(self.redis.socket, self.folder / "proxy.sock"))) if through_proxy else None
+        self._write_configuration(lease_ms)
+        if self._clock:
+            self.set_clock(0)
+        parts.callback(self._close_processes)
+        self.workers += [self._start_worker(number) for number in range(WORKERS)]
+        self.gateways += [self._start_gateway() for _ in range(GATEWAYS)]
+        wait_until(lambda: self.store.zcard("workers") == WORKERS, 20, "the workers' first sign of life")
+
+    def _write_configuration(self, lease_ms: int):
+        text = f'[llm.providers.anthropic]\nbase_url = "{self.model.url}"\napi_key = "a"\n'
+        text += f'[llm.providers.openai]\nbase_url = "{self.model.url}/v1"\napi_key = "o"\n'
+        if lease_ms != DEFAULT_LEASE_MS:
+            parts = {"lease_ms": lease_ms, "heartbeat_ms": lease_ms * 3 // 10, "reaper_ms": lease_ms // 5}
+            text += "[worker]\n" + "".join(f"{name} = {value}\n" for name, value in parts.items())
+        (self.folder / "config.toml").write_text(text)
+
+    def _start(self, role: str, prefix=(), **settings) -> Baud:
+        socket = self.proxy.socket if self.proxy else self.redis.socket
+        settings = {"BAUD_EVENTS_KEEP_ALIVE_MS": 1000} | self._settings | settings
+        return Baud(role, self.folder, "--redis-url", f"unix://{socket}", prefix=prefix, **settings)
+
+    def _start_gateway(self) -> Gateway:
+        return Gateway(self._start("gateway"))
+
+    def _start_worker(self, number: int) -> Baud:
+        if not self._clock or number:
+            return self._start("modem")
+        faked = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self._clock, "FAKETIME_NO_CACHE": 1}
+        # The library adds to the environment at its start, behind which Swift looks for the arguments: it starts in `env`.
+        return self._start("modem", prefix=["env"], FAKETIME_DONT_FAKE_MONOTONIC=1, **faked)
+
+    # What faults ask for
+
+    def set_clock(self, offset: int):
+        """Sets the first worker's wall clock forward or back by seconds."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(f"{offset:+d}\n")
+        new.rename(self._clock)
+
+    def clock_offset(self) -> float:
+        """How far ahead the first worker's clock was when it last gave a sign of life; in seconds, short of the time since then."""
+        return self.store.zscore("workers", self._name(self.workers[0])) / 1000 - time.time()
+
+    def busiest_worker(self) -> Baud:
+        """The one with the most runs in hand."""
+        return max(self.workers, key=lambda worker: len(self.held_by(worker)))
+
+    def held_by(self, worker: Baud) -> list[str]:
+        """The runs that the queue says are this worker's."""
+        name = self._name(worker)
+        if name is None:
+            return []
+        held = self.store.xpending_range("queue:default", "modem", "-", "+", 100, consumername=name)
+        entries = [self.store.xrange("queue:default", entry["message_id"], entry["message_id"]) for entry in held]
+        return [entry[0][1][b"r"].decode() for entry in entries if entry]
+
+    def _name(self, worker: Baud) -> str | None:
+        """A worker's name in the queue has its process id in it."""
+        names = [name.decode() for name in self.store.zrange("workers", 0, -1)]
+        return next((name for name in names if re.search(rf"-{worker.child.pid}-\d+$", name)), None)
+
+    def wait_for_sign_of_life(self, worker: Baud):
+        since = time.time() * 1000
+        wait_until(lambda: self.store.zscore("workers", self._name(worker)) > since, 30, "the worker's sign of life")
+
+    def replace_gateway(self, gateway: Gateway):
+        """In place of one that has ended."""
+        self._ended.append(gateway.process)
+        self._left.append(gateway)
+        self.gateways[self.gateways.index(gateway)] = self._start_gateway()
+
+    def replace_worker(self, worker: Baud):
+        self._ended.append(worker)
+        place = self.workers.index(worker)
+        self.workers[place] = self._start_worker(place)
+
+    # Between cycles
+
+    @property
+    def processes(self) -> list[Baud]:
+        return [gateway.process for gateway in self.gateways] + self.workers
+
+    def the_dead(self) -> list[str]:
+        """Those that ended though no fault ended them, with what they said last."""
+        dead = [process for process in self.processes if process.child.poll() is not None]
+        return [f"{process.child.args[1]} ended with {process.child.returncode}: {process.lines[-5:]}" for process in dead]
+
+    def call_lines(self) -> list[str]:
+        return self.calls.read_text().split()
+
+    def let_go(self):
+        """Closes the clients of gateways that are gone; nobody uses them any more."""
+        while self._left:
+            self._left.pop().close()
+
+    def save_output(self):
+        for process in self._ended + self.processes:
+            path = self.folder / f"{process.child.args[1]}-{process.child.pid}.log"
+            path.write_text("\n".join(process.lines))
+
+    def _close_processes(self):
+        for part in [*self.gateways, *self._left]:
+            part.close()
+        running = [process for process in self.processes if process.child.poll() is None]
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            for process in running:
+                process.send(number)
+        for process in running:
+            process.close()
+
+    def close(self):
+        self._parts.close()

@@ -66,6 +66,7 @@ class Load:
         self._turn = itertools.count(dice.randrange(4))
         self._pool = ThreadPoolExecutor(32)
         self._deadline = time.monotonic() + CYCLE_LIMIT
+        self._late: list[Future] = []
         self.problems: list[str] = []
         self.planned = [
             self._plan(f"c{cycle}t{thread}r{number}", thread, number)
@@ -93,25 +94,33 @@ class Load:
             watched.viewers.append(self._watch(watched, leaves=True, on_event=self._observer(watched)))
         list(self._pool.map(self._submit, [run for run in self.planned if not run.is_late]))
 
-    def submit_rest(self) -> list[Future]:
-        """While the fault goes on."""
-        return [self._pool.submit(self._submit, run) for run in self.planned if run.is_late]
+    def submit_rest(self):
+        """While the fault goes on; does not wait for the answers."""
+        self._late = [self._pool.submit(self._submit, run) for run in self.planned if run.is_late]
 
     def wait(self) -> bool:
-        """Until every client has seen every run end. False if that takes too long."""
-        for watched in self.threads:
-            for viewer in watched.viewers:
-                viewer.join(max(0.1, self._deadline - time.monotonic()))
-        return not any(viewer.is_alive() for viewer in self.viewers)
+        """Until every request is answered and every client has seen every run end. False if that takes too long."""
+        while self._is_busy:
+            if time.monotonic() > self._deadline:
+                self.problems.append(f"not all runs have ended for all clients within {CYCLE_LIMIT} s")
+                return False
+            time.sleep(0.05)
+        return True
+
+    @property
+    def _is_busy(self) -> bool:
+        return not all(answer.done() for answer in self._late) or any(viewer.is_alive() for viewer in self.viewers)
 
     def close(self):
-        """All clients stop; what was asked of the system has been answered or has failed by now."""
+        """All clients stop; what was asked of the system has been answered or is given up."""
         for viewer in self.viewers:
             viewer.stop()
-        for viewer in self.viewers:
-            viewer.join(30)
         self._deadline = 0
         self._pool.shutdown()
+        for viewer in self.viewers:
+            viewer.join()
+        errors = [error for answer in self._late if (error := answer.exception())]
+        self.problems += [repr(error) for error in errors if not isinstance(error, Refused)]
 
     @property
     def viewers(self) -> list[Viewer]:

@@ -2,7 +2,6 @@
 
 import random
 import sys
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from chaos.system import DEFAULT_LEASE_MS, System
 # At the default lease a lost worker's runs resume within 15 s; with another lease it is as much longer than that.
 TAKE_OVER_MARGIN = 5
 RECOVERY_LIMIT = 5
+OTHER_TIME_MS = 45_000
 SHOWN = 10
 
 
@@ -33,6 +33,8 @@ class Report:
     runs: int = 0
     completed: int = 0
     cancelled: int = 0
+    # Runs whose end came before the cancel that had been accepted.
+    completed_while_cancelling: int = 0
     taken_over: int = 0
     events: int = 0
     received: int = 0
@@ -40,6 +42,10 @@ class Report:
     model_calls: int = 0
     tool_runs: int = 0
     tool_calls_interrupted: int = 0
+    # Events whose time, by their writer's clock, is far from the one by the clock of Redis.
+    events_of_other_time: int = 0
+    # From the acceptance of a thread's first run to its first attempt.
+    max_start_seconds: float = 0
     max_take_over_seconds: float | None = None
     max_recovery_seconds: float | None = None
     violations: int = 0
@@ -91,13 +97,11 @@ class Session:
         load = Load(self._system, number, dice, self._fault.shape)
         load.begin()
         time.sleep(dice.uniform(0, 1.5))
-        late = load.submit_rest()
+        load.submit_rest()
         struck = self._fault.strike(self._system, dice)
         if struck.redis_back_at:
             self._measure_recovery(struck.redis_back_at)
         have_ended = load.wait()
-        for answer in late:
-            answer.exception(timeout=30)
         if have_ended:
             load.repeat_a_request()
         load.close()
@@ -161,20 +165,26 @@ class Session:
         for thread, last_id in self._settled.items():
             if self._last_id(thread) != last_id:
                 self.report.blame([f"thread {thread}: an event was added after the end of all its runs"])
-            httpx.delete(f"http://{self._system.gateways[0].process.address}{AGENT}/{thread}", timeout=10)
+            self._system.gateways[0].rest.http.delete(f"{AGENT}/{thread}")
         self._settled = {}
 
     def _count(self, records: list[oracle.ThreadRecord], doings: oracle.Doings, load: Load):
         report = self.report
         statuses = Counter(status for record in records for status in record.runs.values())
-        report.runs += sum(len(record.accepted) for record in records)
+        accepted = [(run, record.runs.get(run.run_id)) for record in records for run in record.accepted]
+        report.runs += len(accepted)
         report.completed += statuses["completed"]
         report.cancelled += statuses["cancelled"]
+        outcomes = Counter((run.cancel_answer, status) for run, status in accepted)
+        report.completed_while_cancelling += outcomes["cancelling", "completed"]
         report.events += sum(len(record.log) for record in records)
         report.received += sum(len(received.events) for record in records for received in record.received)
         report.connects += sum(viewer.connects for viewer in load.viewers)
         report.model_calls += len(doings.model_calls)
         report.tool_runs += len(doings.tool_runs)
+        report.max_start_seconds = max(report.max_start_seconds, *(start_seconds(record.log) for record in records))
+        times = [(oracle.cursor(event.id)[0], event.time) for record in records for event in record.log]
+        report.events_of_other_time += sum(abs(stored - written) > OTHER_TIME_MS for stored, written in times)
         results = [event.task_agent_execute.tool_result for record in records for event in record.log]
         report.tool_calls_interrupted += sum(result.is_error and "interrupted" in result.text for result in results)
 
@@ -184,7 +194,7 @@ class Session:
         for event in (event for record in records for event in record.log):
             if event.run_id not in struck.runs_lost or event.type != "run_attempt_started":
                 continue
-            seconds = int(event.id.split("-")[0]) / 1000 - struck.worker_lost_at
+            seconds = oracle.cursor(event.id)[0] / 1000 - struck.worker_lost_at
             if seconds > 0:
                 struck.runs_lost.remove(event.run_id)
                 self.report.take_over(seconds)
@@ -192,9 +202,19 @@ class Session:
                     self.report.blame([f"run {event.run_id}: taken over after {seconds:.1f} s"])
 
 
+def start_seconds(log: list) -> float:
+    """How long the thread's first run waited for a worker."""
+    queued = next((event for event in log if event.type == "run_queued"), None)
+    run = queued.run_id if queued else None
+    started = next((event for event in log if event.type == "run_attempt_started" and event.run_id == run), queued)
+    return (oracle.cursor(started.id)[0] - oracle.cursor(queued.id)[0]) / 1000 if queued else 0
+
+
 def accepts(address: str) -> bool:
+    """Over a connection of its own."""
     try:
-        return httpx.post(f"http://{address}{AGENT}/initiate", json={}, timeout=5).status_code == 200
+        # Without the authorities of TLS, which take longer to load than the answer takes.
+        return httpx.post(f"http://{address}{AGENT}/initiate", json={}, timeout=5, verify=False).status_code == 200
     except httpx.HTTPError:
         return False
 

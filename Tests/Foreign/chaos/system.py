@@ -75,7 +75,8 @@ class System:
         parts.callback(self._close_processes)
         self.workers += [self._start_worker(number) for number in range(WORKERS)]
         self.gateways += [self._start_gateway() for _ in range(GATEWAYS)]
-        wait_until(lambda: self.store.zcard("workers") == WORKERS, 20, "the workers' first sign of life")
+        rest = self.gateways[0].rest
+        wait_until(lambda: rest.http.get("/health").json()["workers"] == WORKERS, 20, "the workers' first sign of life")
 
     def _write_configuration(self, lease_ms: int):
         text = f'[llm.providers.anthropic]\nbase_url = "{self.model.url}"\napi_key = "a"\n'
@@ -108,31 +109,27 @@ class System:
         new.write_text(f"{offset:+d}\n")
         new.rename(self._clock)
 
-    def clock_offset(self) -> float:
-        """How far ahead the first worker's clock was when it last gave a sign of life; in seconds, short of the time since then."""
-        return self.store.zscore("workers", self._name(self.workers[0])) / 1000 - time.time()
-
     def busiest_worker(self) -> Baud:
         """The one with the most runs in hand."""
         return max(self.workers, key=lambda worker: len(self.held_by(worker)))
 
     def held_by(self, worker: Baud) -> list[str]:
-        """The runs that the queue says are this worker's."""
-        name = self._name(worker)
-        if name is None:
-            return []
-        held = self.store.xpending_range("queue:default", "modem", "-", "+", 100, consumername=name)
-        entries = [self.store.xrange("queue:default", entry["message_id"], entry["message_id"]) for entry in held]
-        return [entry[0][1][b"r"].decode() for entry in entries if entry]
-
-    def _name(self, worker: Baud) -> str | None:
-        """A worker's name in the queue has its process id in it."""
-        names = [name.decode() for name in self.store.zrange("workers", 0, -1)]
-        return next((name for name in names if re.search(rf"-{worker.child.pid}-\d+$", name)), None)
+        """The runs whose records say that this worker carries them out."""
+        held = []
+        for key in self.store.scan_iter("thread:*:run:*", count=1000, _type="hash"):
+            status, name = self.store.hmget(key, "status", "worker")
+            if status == b"running" and is_name(name, worker):
+                held.append(key.decode().rsplit(":", 1)[1])
+        return held
 
     def wait_for_sign_of_life(self, worker: Baud):
         since = time.time() * 1000
-        wait_until(lambda: self.store.zscore("workers", self._name(worker)) > since, 30, "the worker's sign of life")
+
+        def has_come():
+            signs = [sign for key in self.store.scan_iter("*workers", _type="zset") for sign in self.store.zrange(key, 0, -1, withscores=True)]
+            return any(is_name(name, worker) and at > since for name, at in signs)
+
+        wait_until(has_come, 30, "the worker's sign of life")
 
     def replace_gateway(self, gateway: Gateway):
         """In place of one that has ended."""
@@ -181,3 +178,8 @@ class System:
 
     def close(self):
         self._parts.close()
+
+
+def is_name(name: bytes | None, worker: Baud) -> bool:
+    """A worker's name has its process id in it."""
+    return re.search(rf"-{worker.child.pid}-\d+$", (name or b"").decode()) is not None

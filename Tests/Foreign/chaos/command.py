@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +52,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    # As an interrupt from the keyboard does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if not BINARY.exists():
         print(f"{BINARY} is missing: build it, or name it in BAUD", file=sys.stderr)
         return 2

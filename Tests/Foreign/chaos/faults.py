@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from processes import wait_until
+from processes import Baud, wait_until
 
 from chaos.load import Shape
 from chaos.model import FAILURES
 from chaos.system import FAKETIME, System
+
+
+# The grace, which is a second here, and what a loaded machine takes.
+DRAIN_LIMIT = 15
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Struck:
     # When Redis could be reached again.
     redis_back_at: float | None = None
     has_stale_worker: bool = False
+    problems: list[str] = field(default_factory=list)
 
 
 def kill_worker(system: System, dice: random.Random) -> Struck:
@@ -50,12 +55,37 @@ def stop_worker(system: System, dice: random.Random) -> Struck:
     return struck
 
 
+def drain_worker(system: System, dice: random.Random) -> Struck:
+    """As an update does it: asked to stop, it hands back what it has not finished within the grace."""
+    worker = system.busiest_worker()
+    worker.send(signal.SIGTERM)
+    system.replace_worker(worker)
+    return Struck(problems=end_of(worker))
+
+
 def kill_gateway(system: System, dice: random.Random) -> Struck:
     gateway = dice.choice(system.gateways)
     gateway.process.kill()
     time.sleep(dice.uniform(0, 0.5))
     system.replace_gateway(gateway)
     return Struck()
+
+
+def drain_gateway(system: System, dice: random.Random) -> Struck:
+    gateway = dice.choice(system.gateways)
+    gateway.process.send(signal.SIGTERM)
+    system.replace_gateway(gateway)
+    return Struck(problems=end_of(gateway.process))
+
+
+def end_of(process: Baud) -> list[str]:
+    """What is wrong with the end of a process that was asked for it."""
+    try:
+        status = process.child.wait(DRAIN_LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return [f"{process.child.args[1]} {process.child.pid} did not end within {DRAIN_LIMIT} s"]
+    return [f"{process.child.args[1]} {process.child.pid} ended with {status} when it was asked to"] if status else []
 
 
 def kill_redis(system: System, dice: random.Random) -> Struck:
@@ -74,8 +104,9 @@ def pause_redis(system: System, dice: random.Random) -> Struck:
 
 
 def stop_redis(system: System, dice: random.Random) -> Struck:
+    """For a while; one time in four for longer than any lease, so that all runs begin another attempt."""
     system.redis.freeze()
-    time.sleep(dice.uniform(0.5, 6))
+    time.sleep(dice.choice((*[dice.uniform(0.5, 6)] * 3, 1.2 * system.lease)))
     system.redis.thaw()
     return Struck(redis_back_at=time.time())
 
@@ -140,11 +171,13 @@ def no_faketime() -> str | None:
 
 # An answer that hangs is given up after a second; failed calls are made again soon.
 IMPATIENT = {"BAUD_LLM_FIRST_TOKEN_MS": 1000, "BAUD_LLM_IDLE_MS": 1000}
-RACE = Shape(threads=20, runs=1, turns=(1,), pace=0.005, cancels=1, cancel_by=10)
+RACE = Shape(threads=10, runs=2, turns=(1, 1, 2), pace=0.005, cancels=0.8, cancel_by=12)
 
 FAULTS = {
     "kill-worker": Fault(kill_worker),
     "kill-gateway": Fault(kill_gateway),
+    "drain-worker": Fault(drain_worker),
+    "drain-gateway": Fault(drain_gateway),
     "kill-redis": Fault(kill_redis),
     "stop-worker": Fault(stop_worker),
     "pause-redis": Fault(pause_redis),
@@ -155,12 +188,14 @@ FAULTS = {
     "cancel-race": Fault(nothing, RACE),
 } | {name: Fault(nothing, Shape(failures=kinds), IMPATIENT) for name, kinds in FAILURES.items()}
 
-# All that can be had together; the model fails beside each of them, and some runs are cancelled.
-MIXED = ("kill-worker", "kill-gateway", "kill-redis", "pause-redis", "stop-redis", "cut-proxy")
+# What can be had at one system. The model fails beside each of them, and some runs are cancelled.
+MIXED = ("kill-worker", "kill-gateway", "drain-worker", "drain-gateway", "kill-redis", "pause-redis", "stop-redis", "cut-proxy")
 
 
 def mixed(system: System, dice: random.Random) -> Struck:
-    return FAULTS[dice.choice(MIXED)].strike(system, dice)
+    """One or two of them behind each other; only the last one's times can be measured."""
+    names = [dice.choice(MIXED) for _ in range(dice.choice((1, 1, 2)))]
+    return [FAULTS[name].strike(system, dice) for name in names][-1]
 
 
 ANY_FAILURE = tuple(kind for kinds in FAILURES.values() for kind in kinds)

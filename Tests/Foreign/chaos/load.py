@@ -137,6 +137,12 @@ class Load:
         if before and self._submit(run) != before:
             self.problems.append(f"run {before}: a retry with its idempotency key made the run {run.run_id}")
 
+    def join_late(self):
+        """One more client for a thread and one for a run, whose events are all there by now."""
+        watched = self._dice.choice(self.threads)
+        watched.viewers.append(self._watch(watched))
+        watched.viewers.append(self._watch(watched, self._dice.choice(watched.runs).run_id))
+
     # Clients
 
     def _watch(self, watched: Watched, run: str | None = None, **options) -> Viewer:

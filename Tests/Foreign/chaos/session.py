@@ -104,6 +104,8 @@ class Session:
         have_ended = load.wait()
         if have_ended:
             load.repeat_a_request()
+            load.join_late()
+            load.wait()
         load.close()
         self._judge(load, struck)
         dead = self._system.the_dead()
@@ -139,7 +141,7 @@ class Session:
         doings = oracle.Doings(list(new.elements()), asked, struck.has_stale_worker)
         found = [str(violation) for violation in oracle.violations(records, doings)]
         complaints, self._system.model.complaints = self._system.model.complaints, []
-        self.report.blame(found + load.problems + complaints)
+        self.report.blame(found + load.problems + struck.problems + complaints)
         self._count(records, doings, load)
         self._measure_take_over(records, struck)
         self._check_settled()

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BAUD", ROOT / ".build/debug/baud")).resolve()
 
-START_LIMIT = 20
+START_LIMIT = 60
 STOP_LIMIT = 15
 
 

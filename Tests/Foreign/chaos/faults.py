@@ -45,11 +45,16 @@ def kill_worker(system: System, dice: random.Random) -> Struck:
 
 
 def stop_worker(system: System, dice: random.Random) -> Struck:
-    """For two leases; what it writes when it goes on must be refused."""
+    """For two leases, or until others are in the middle of its runs; what it writes when it goes on must be refused."""
     worker = system.busiest_worker()
     worker.send(signal.SIGSTOP)
     struck = Struck(worker_lost_at=time.time(), runs_lost=system.held_by(worker), has_stale_worker=True)
-    time.sleep(2 * system.lease)
+    end = time.monotonic() + 2 * system.lease
+    if dice.random() < 0.7:
+        while not system.held_by_others(worker) & set(struck.runs_lost) and time.monotonic() < end:
+            time.sleep(0.05)
+        end = time.monotonic() + dice.uniform(0, 0.3)
+    time.sleep(max(0, end - time.monotonic()))
     worker.send(signal.SIGCONT)
     system.wait_for_sign_of_life(worker)
     return struck

@@ -17,7 +17,7 @@ from chaos.viewer import PASSING, PAUSE, Refused, Viewer
 
 TRY_LIMIT = 5
 # Until a cycle's runs must have ended, all faults included.
-CYCLE_LIMIT = 90
+CYCLE_LIMIT = 180
 
 
 @dataclass

@@ -76,9 +76,9 @@ class ScriptedModel(ModelServer):
         messages = conversation(body)
         tag, number = place(messages)
         with self._lock:
-            script = self.scripts[tag]
-            if number >= len(script.turns) or (open_calls := dangling(messages)):
-                self.complaints.append(f"{tag}: turn {number} of {len(script.turns)}, calls without result: {open_calls}")
+            script = self.scripts.get(tag)
+            if problem := what_is_wrong(script, number, messages):
+                self.complaints.append(f"model call {tag}: {problem}")
                 return Refusal(400)
             self.asked.append((tag, number))
             turn = script.turns[number]
@@ -170,8 +170,18 @@ def place(messages: list[tuple[str, str]]) -> tuple[str, int]:
     return TAG.search(messages[last][1])[1], sum(kind == "assistant" for kind, _ in messages[last:])
 
 
+def what_is_wrong(script: Script | None, number: int, messages: list[tuple[str, str]]) -> str | None:
+    if script is None:
+        return "its cycle is over"
+    if number >= len(script.turns):
+        return f"turn {number} of {len(script.turns)}"
+    if open_calls := dangling(messages):
+        return f"the calls {open_calls} have no result, for which a provider would refuse it"
+    return None
+
+
 def dangling(messages: list[tuple[str, str]]) -> list[str]:
-    """Tool calls without a result, for which a provider would refuse the request."""
+    """Tool calls without a result."""
     results = {id for kind, id in messages if kind == "result"}
     return [id for kind, id in messages if kind == "call" and id not in results]
 

@@ -1,5 +1,6 @@
 """A session: one fault, struck in so many cycles at one system, and the report of what came of it."""
 
+import os
 import random
 import sys
 import time
@@ -48,6 +49,8 @@ class Report:
     max_start_seconds: float = 0
     max_take_over_seconds: float | None = None
     max_recovery_seconds: float | None = None
+    # Of the machine, over a minute; the times above mean little where it is far above the number of cores.
+    max_load: float = 0
     violations: int = 0
     first_violations: list[str] = field(default_factory=list)
 
@@ -64,7 +67,10 @@ class Report:
 
 
 class Session:
-    def __init__(self, fault: str, seed: int, lease_ms: int, folder: Path):
+    """`judges_time`: what takes longer than was promised is a violation; a machine with other work to do needs it to be off."""
+
+    def __init__(self, fault: str, seed: int, lease_ms: int, folder: Path, judges_time=True):
+        self._judges_time = judges_time
         self.report = Report(fault, seed, lease_ms)
         self._fault = FAULTS[fault]
         self._folder = folder
@@ -79,6 +85,7 @@ class Session:
         for number in range(cycles):
             is_fit = self._cycle(number)
             self.report.cycles += 1
+            self.report.max_load = max(self.report.max_load, round(os.getloadavg()[0], 1))
             self.report.seconds = round(time.monotonic() - begin, 1)
             show(f"{self.report.fault} {number + 1}/{cycles}, {self.report.violations} violations")
             if not is_fit:
@@ -98,9 +105,7 @@ class Session:
         load.begin()
         time.sleep(dice.uniform(0, 1.5))
         load.submit_rest()
-        struck = self._fault.strike(self._system, dice)
-        if struck.redis_back_at:
-            self._measure_recovery(struck.redis_back_at)
+        struck = self._strike(dice)
         have_ended = load.wait()
         if have_ended:
             load.repeat_a_request()
@@ -113,6 +118,16 @@ class Session:
         self._system.let_go()
         return have_ended and not dead
 
+    def _strike(self, dice: random.Random) -> Struck:
+        try:
+            struck = self._fault.strike(self._system, dice)
+            if struck.redis_back_at:
+                self._measure_recovery(struck.redis_back_at)
+            return struck
+        except AssertionError as error:
+            # Something did not start or did not come true in time.
+            return Struck(problems=[str(error)])
+
     def _measure_recovery(self, back_at: float):
         """Until both gateways accept again, on connections of any event loop."""
         addresses = [gateway.process.address for gateway in self._system.gateways]
@@ -120,13 +135,11 @@ class Session:
         def serve() -> bool:
             return all(accepts(address) for address in addresses for _ in range(4))
 
-        try:
-            wait_until(serve, 30, "the service")
-        except AssertionError as error:
-            self.report.blame([str(error)])
-        self.report.recovery(time.time() - back_at)
-        if time.time() - back_at > RECOVERY_LIMIT:
-            self.report.blame([f"service came back {time.time() - back_at:.1f} s after Redis"])
+        wait_until(serve, 60, "the service")
+        seconds = time.time() - back_at
+        self.report.recovery(seconds)
+        if seconds > RECOVERY_LIMIT and self._judges_time:
+            self.report.blame([f"service came back {seconds:.1f} s after Redis"])
 
     # What came of it
 
@@ -200,7 +213,7 @@ class Session:
             if seconds > 0:
                 struck.runs_lost.remove(event.run_id)
                 self.report.take_over(seconds)
-                if seconds > limit:
+                if seconds > limit and self._judges_time:
                     self.report.blame([f"run {event.run_id}: taken over after {seconds:.1f} s"])
 
 
@@ -227,8 +240,8 @@ def show(text: str):
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def run_session(fault: str, cycles: int, seed: int, lease_ms: int, folder: Path) -> Report:
-    session = Session(fault, seed, lease_ms, folder)
+def run_session(fault: str, cycles: int, seed: int, lease_ms: int, folder: Path, judges_time=True) -> Report:
+    session = Session(fault, seed, lease_ms, folder, judges_time)
     try:
         session.run(cycles)
     finally:

@@ -76,7 +76,7 @@ class System:
         self.workers += [self._start_worker(number) for number in range(WORKERS)]
         self.gateways += [self._start_gateway() for _ in range(GATEWAYS)]
         rest = self.gateways[0].rest
-        wait_until(lambda: rest.http.get("/health").json()["workers"] == WORKERS, 20, "the workers' first sign of life")
+        wait_until(lambda: rest.http.get("/health").json()["workers"] == WORKERS, 60, "the workers' first sign of life")
 
     def _write_configuration(self, lease_ms: int):
         text = f'[llm.providers.anthropic]\nbase_url = "{self.model.url}"\napi_key = "a"\n'
@@ -121,6 +121,9 @@ class System:
             if status == b"running" and is_name(name, worker):
                 held.append(key.decode().rsplit(":", 1)[1])
         return held
+
+    def held_by_others(self, worker: Baud) -> set[str]:
+        return {run for other in self.workers if other is not worker for run in self.held_by(other)}
 
     def wait_for_sign_of_life(self, worker: Baud):
         since = time.time() * 1000

@@ -76,10 +76,13 @@ public final class Gateway: Service {
             maxBodyBytes: configuration.maxBodyBytes,
             logger: logger
         )
-        let server = HTTPServer(configuration: configuration.server, group: group, logger: logger) {
-            [router] exchange in
-            if !router.handle(exchange) { shim.handle(exchange) }
-        }
+        let server = HTTPServer(
+            configuration: configuration.server,
+            group: group,
+            logger: logger,
+            router: router,
+            otherwise: shim.handle
+        )
         let address = try await server.start()
         onListening(configuration.server.host, address.port ?? configuration.server.port)
         async let _: Void = health.run()

@@ -104,10 +104,19 @@ public final class Exchange {
         transport.send(head, contentLength: nil, endsStream: !hasBody)
     }
 
+    /// Begins a response, to a method that allows it a body, whose body is written piece by piece.
+    public func start(_ head: PreparedHead) {
+        guard let transport, response == .pending else { return }
+        response = .streaming
+        transport.send(head)
+    }
+
     /// Appends to a begun response. The bytes are shared, not copied, until they are framed.
-    public func write(_ bytes: ByteBuffer) {
-        guard response == .streaming, bytes.readableBytes > 0 else { return }
-        transport?.send(bytes)
+    ///
+    /// - Parameter prefix: goes before them.
+    public func write(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+        guard response == .streaming, bytes.readableBytes > 0 || prefix.count > 0 else { return }
+        transport?.send(bytes, after: prefix)
     }
 
     /// Ends a begun response. Trailers go out in HTTP/2, and in HTTP/1.1 as those of the chunked coding.
@@ -116,6 +125,13 @@ public final class Exchange {
         let hasBody = response == .streaming
         response = .finished
         if hasBody { transport.sendEnd(trailers: trailers) }
+    }
+
+    /// Ends a begun response.
+    public func finish(_ trailers: PreparedTrailers) {
+        guard let transport, response == .streaming else { return }
+        response = .finished
+        transport.sendEnd(trailers)
     }
 
     /// Ends a response that consists of a head alone, which says all: status, headers and, in gRPC, the trailers.

@@ -39,10 +39,21 @@ enum ExchangeTransport {
         }
     }
 
-    func send(_ bytes: ByteBuffer) {
+    /// Sends a head that a body follows.
+    func send(_ head: PreparedHead) {
         switch self {
-        case .http1(let connection): connection.send(bytes)
-        case .http2(let stream): stream.send(bytes)
+        case .http1(let connection): connection.send(head.head, contentLength: nil, endsStream: false)
+        case .http2(let stream): stream.send(head)
+        }
+    }
+
+    func send(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+        switch self {
+        case .http1(let connection):
+            if prefix.count > 0 { connection.send(prefix.buffer) }
+            if bytes.readableBytes > 0 { connection.send(bytes) }
+        case .http2(let stream):
+            stream.send(bytes, after: prefix)
         }
     }
 
@@ -50,6 +61,13 @@ enum ExchangeTransport {
         switch self {
         case .http1(let connection): connection.sendEnd(trailers: trailers)
         case .http2(let stream): stream.sendEnd(trailers: trailers)
+        }
+    }
+
+    func sendEnd(_ trailers: PreparedTrailers) {
+        switch self {
+        case .http1(let connection): connection.sendEnd(trailers: trailers.headers)
+        case .http2(let stream): stream.sendEnd(trailers)
         }
     }
 

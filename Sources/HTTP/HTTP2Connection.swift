@@ -28,20 +28,21 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     /// Nil before the handler is added and after the connection has ended.
     @exclusivity(unchecked) private(set) var session: OpaquePointer?
-    /// Streams for which something is recorded and not yet delivered.
-    @exclusivity(unchecked) var touched: [HTTP2Stream] = []
+    /// Streams for which something is recorded and not yet delivered; each is held until it is.
+    @exclusivity(unchecked) private var touched: [Unmanaged<HTTP2Stream>] = []
     /// The streams that are being delivered; a second array, so that neither is made anew for each read.
-    @exclusivity(unchecked) private var delivering: [HTTP2Stream] = []
+    @exclusivity(unchecked) private var delivering: [Unmanaged<HTTP2Stream>] = []
     /// Bytes that wait to be sent on all streams.
     @exclusivity(unchecked) var unsent = 0
 
     private let role: Role
+    /// Of a server: asked for an answer to each request that has arrived whole, before the handler is.
+    private let immediate: HTTPServer.ImmediateHandler?
     private let limits: HTTPLimits
     private let scratch: SendScratch
     private var refusals: RefusalLog?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     private var remoteAddress: SocketAddress?
-    private var allocator = ByteBufferAllocator()
     @exclusivity(unchecked) private var streams = HTTP2StreamList()
     @exclusivity(unchecked) private var heads = RequestHeadCache()
     @exclusivity(unchecked) private var flood: FloodGuard
@@ -57,6 +58,10 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// The open block that the last sweep saw, and since when.
     private var slowBlock: (number: Int, since: NIODeadline)?
     @exclusivity(unchecked) private var unconsumed = 0
+    /// What is being read, until it is delivered.
+    @exclusivity(unchecked) private var inbound = ByteBuffer()
+    /// Where the bytes of ``inbound`` are, while they are read.
+    @exclusivity(unchecked) private var inboundStart: UnsafeRawPointer?
     /// Streams above the limit, to be reset after the read.
     private var refused: [Int32] = []
     private var advertisesStreamLimit: Bool
@@ -64,6 +69,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// nghttp2 ends a connection that opens more streams than it may, once the limit is acknowledged. A racing or buggy
     /// peer is to get REFUSED_STREAM instead, so nghttp2 is given a higher limit than the peer; see `advertiseLimit`.
     private static let streamAllowance = 10_000
+    /// Bytes of data from which on they are not copied out of what was read.
+    private static let sharedLength = 4096
 
     @exclusivity(unchecked) private var isReading = false
     /// Set while the connection sends or delivers, both of which can lead back here.
@@ -86,12 +93,14 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     init(
         role: Role,
+        immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits,
         scratch: SendScratch,
         refusals: RefusalLog? = nil
     ) {
         self.refusals = refusals
         self.role = role
+        self.immediate = immediate
         self.limits = limits
         self.scratch = scratch
         flood = FloodGuard(burst: limits.floodBurst)
@@ -115,7 +124,6 @@ final class HTTP2Connection: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         remoteAddress = context.channel.remoteAddress
-        allocator = context.channel.allocator
         let user = Unmanaged.passUnretained(self).toOpaque()
         let result = HTTP2Callbacks.withOptions(limits) { options in
             switch role {
@@ -185,7 +193,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         current = nil
         let undelivered = touched
         touched = []
-        for stream in undelivered { stream.abandon() }
+        for stream in undelivered { stream.takeRetainedValue().abandon() }
         while let stream = streams.removeFirst() { stream.close(.disconnected) }
         isUnavailable = true
         let onChange = self.onChange
@@ -200,7 +208,9 @@ extension HTTP2Connection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let session else { return }
         isReading = true
-        let result = unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+        inbound = unwrapInboundIn(data)
+        let result = inbound.withUnsafeReadableBytes { bytes in
+            inboundStart = bytes.baseAddress
             if case .server = role { look(at: bytes) }
             return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
         }
@@ -213,6 +223,7 @@ extension HTTP2Connection {
         if let violation { submit { nghttp2_session_terminate_session($0, violation) } }
         if finalGoAwayDue { sendFinalGoAway() }
         deliver()
+        (inbound, inboundStart) = (ByteBuffer(), nil)
         if result < 0 {
             note(.malformed)
             isReading = false
@@ -275,7 +286,7 @@ extension HTTP2Connection {
             record(category, on: stream)
             if marked { stream.recordEnd() }
         case HTTP2Frame.data where marked:
-            stream(header.stream_id)?.recordEnd()
+            withStream(header.stream_id) { $0.recordEnd() }
         case HTTP2Frame.data where header.length == 0:
             count(.emptyData)
         case HTTP2Frame.settings where !marked:
@@ -299,30 +310,51 @@ extension HTTP2Connection {
     /// A header list is complete: the head of a request, or of a response (after any informational ones), or trailers.
     private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream) {
         guard category != NGHTTP2_HCAT_REQUEST else {
-            return stream.recordHead(.request(heads.head(block, remoteAddress: remoteAddress)))
+            if let head = heads.head(block) { return stream.recordHead(head) }
+            let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
+            heads.keep(head, of: block)
+            return stream.recordHead(head)
         }
         let list = block.decoded()
         switch list.status {
         case 0: stream.recordTrailers(list.headers)
         case 100..<200: break
-        case _: stream.recordHead(.response(ResponseHead(status: list.status, headers: list.headers)))
+        case _: stream.recordHead(ResponseHead(status: list.status, headers: list.headers))
         }
     }
 
     func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
         unconsumed += bytes.count
-        stream(id)?.recordData(bytes, allocator: allocator)
+        withStream(id) { $0.recordData(bytes) }
+    }
+
+    /// A part of the read, for good: a long one shares its memory, a few bytes do not keep all of it.
+    func share(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
+        guard bytes.count >= Self.sharedLength, let start = bytes.baseAddress, let first = inboundStart, start >= first,
+            let part = inbound.getSlice(at: inbound.readerIndex + (start - first), length: bytes.count)
+        else { return ByteBuffer(bytes: bytes) }
+        return part
     }
 
     func closedStream(_ id: Int32, code: UInt32) {
-        guard let stream = stream(id) else { return }
-        if current === stream {
-            current = nil
-            blockIsOpen = false
+        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
+        let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer)
+        stream._withUnsafeGuaranteedRef { stream in
+            if current === stream {
+                current = nil
+                blockIsOpen = false
+            }
+            // From here on the stream is held for its delivery, so that the list can let it go.
+            stream.recordClose(code)
+            streams.unlink(stream)
         }
-        stream.recordClose(code)
-        streams.remove(stream)
+        stream.release()
         hasChanged = true
+    }
+
+    /// The answer to a request that has arrived whole, if there is one at once.
+    func answer(_ head: RequestHead, body: UnsafeRawBufferPointer) -> ImmediateAnswer? {
+        immediate?(head, body.bytes)
     }
 
     private func refuseStreams() {
@@ -348,6 +380,12 @@ extension HTTP2Connection {
         return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
     }
 
+    /// Calls a stream without another reference to it; `body` does not let it go.
+    private func withStream(_ id: Int32, _ body: (HTTP2Stream) -> Void) {
+        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
+        Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+    }
+
     private func attach(_ stream: HTTP2Stream, in session: OpaquePointer) -> Bool {
         let pointer = Unmanaged.passUnretained(stream).toOpaque()
         guard nghttp2_session_set_stream_user_data(session, stream.id, pointer) == 0 else { return false }
@@ -363,11 +401,16 @@ extension HTTP2Connection {
         handler(exchange)
     }
 
+    /// Sees to it that the stream delivers what it has recorded.
+    func touch(_ stream: HTTP2Stream) {
+        touched.append(Unmanaged.passRetained(stream))
+    }
+
     /// Tells each stream what happened on it. What the application does in answer is queued, and sent by the caller.
     private func deliver() {
         while !touched.isEmpty {
             swap(&touched, &delivering)
-            for stream in delivering { stream.deliver() }
+            for index in delivering.indices { delivering[index].takeRetainedValue().deliver() }
             delivering.removeAll(keepingCapacity: delivering.capacity <= 512)
         }
         guard hasChanged else { return }
@@ -485,7 +528,7 @@ extension HTTP2Connection {
             if header.type == HTTP2Frame.data { flood.sentData() }
             // A client may end its side first, a server has no use for what follows its answer.
             guard case .server = role, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
-            stream(header.stream_id)?.recordAnswered()
+            withStream(header.stream_id) { $0.recordAnswered() }
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
             if !isOwn { count(.provokedReset) }

@@ -40,14 +40,15 @@ final class HTTP2Stream {
 
     // Recorded for delivery.
     @exclusivity(unchecked) private var events = Events()
-    @exclusivity(unchecked) private var head: Head?
+    @exclusivity(unchecked) private var requestHead: RequestHead?
+    private var responseHead: ResponseHead?
     private var trailers: HTTPHeaders?
-    @exclusivity(unchecked) private var data: ByteBuffer?
+    @exclusivity(unchecked) private var data = Data.none
     private var closeCode: UInt32 = 0
 
     // Outbound.
     @exclusivity(unchecked) private var outbound = OutboundBody()
-    @exclusivity(unchecked) private var outboundTrailers: HTTPHeaders?
+    @exclusivity(unchecked) private var outboundTrailers = Trailers.none
     @exclusivity(unchecked) private var outboundEnded = false
     @exclusivity(unchecked) private var isDeferred = false
     /// Whether the application has filled the stream, or found it full, and waits to be told of room.
@@ -58,9 +59,18 @@ final class HTTP2Stream {
     @exclusivity(unchecked) private var progressed = true
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
-    enum Head {
-        case request(RequestHead)
-        case response(ResponseHead)
+    /// What of a body has arrived and is not delivered.
+    private enum Data {
+        case none
+        /// A part of what the connection is reading, and good until that is delivered.
+        case borrowed(UnsafeRawBufferPointer)
+        case owned(ByteBuffer)
+    }
+
+    private enum Trailers {
+        case none
+        case headers(HTTPHeaders)
+        case prepared(PreparedFields)
     }
 
     private struct Events: OptionSet {
@@ -83,8 +93,13 @@ final class HTTP2Stream {
 // MARK: - Recording, from within nghttp2
 
 extension HTTP2Stream {
-    func recordHead(_ head: Head) {
-        self.head = head
+    func recordHead(_ head: RequestHead) {
+        requestHead = head
+        record(.head)
+    }
+
+    func recordHead(_ head: ResponseHead) {
+        responseHead = head
         record(.head)
     }
 
@@ -92,11 +107,34 @@ extension HTTP2Stream {
         self.trailers = trailers
     }
 
-    func recordData(_ bytes: UnsafeRawBufferPointer, allocator: ByteBufferAllocator) {
+    /// - Parameter bytes: good until this read is delivered.
+    func recordData(_ bytes: UnsafeRawBufferPointer) {
         progressed = true
-        if data == nil { data = allocator.buffer(capacity: bytes.count) }
-        data?.writeBytes(bytes)
+        switch data {
+        case .none:
+            data = .borrowed(bytes)
+        case .borrowed(let first):
+            var joined = ByteBuffer()
+            joined.reserveCapacity(first.count + bytes.count)
+            joined.writeBytes(first)
+            joined.writeBytes(bytes)
+            data = .owned(joined)
+        case .owned(var joined):
+            data = .none  // gives up the reference, so that the append is in place
+            joined.writeBytes(bytes)
+            data = .owned(joined)
+        }
         record(.data)
+    }
+
+    /// Takes what has arrived, for good.
+    private func takeData() -> ByteBuffer? {
+        defer { data = .none }
+        switch data {
+        case .none: return nil
+        case .borrowed(let bytes): return connection?.share(bytes) ?? ByteBuffer(bytes: bytes)
+        case .owned(let bytes): return bytes
+        }
     }
 
     func recordEnd() {
@@ -115,7 +153,7 @@ extension HTTP2Stream {
     }
 
     private func record(_ event: Events) {
-        if events.isEmpty { connection?.touched.append(self) }
+        if events.isEmpty { connection?.touch(self) }
         events.insert(event)
     }
 
@@ -143,11 +181,17 @@ extension HTTP2Stream {
 
     /// Queues the trailers, if there are any, behind the last DATA frame; false when nghttp2 will not have them.
     private func submitTrailers(_ connection: HTTP2Connection, flags: UnsafeMutablePointer<UInt32>) -> Bool {
-        guard let outboundTrailers, let session = connection.session else { return true }
-        // The one call that is made, and has to be made, from a callback; it only queues a frame.
-        flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-        return HeaderEncoder.withTrailers(outboundTrailers) { fields, count in
-            nghttp2_submit_trailer(session, id, fields, count) == 0
+        guard let session = connection.session else { return true }
+        // Submitting trailers is the one call that is made, and has to be made, from a callback; it only queues a frame.
+        switch outboundTrailers {
+        case .none:
+            return true
+        case .headers(let headers):
+            flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+            return HeaderEncoder.withTrailers(headers) { nghttp2_submit_trailer(session, id, $0, $1) == 0 }
+        case .prepared(let trailers):
+            flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+            return nghttp2_submit_trailer(session, id, trailers.start, trailers.count) == 0
         }
     }
 }
@@ -160,7 +204,7 @@ extension HTTP2Stream {
         self.events = []
         // Opened and reset in one read: there is nobody to tell.
         if events.contains(.closed), case .none = sink { return close(closeReason) }
-        if events.contains(.head), case .request(let head)? = self.head {
+        if let head = requestHead.take() {
             deliverRequest(head, isComplete: events.contains(.end))
         } else {
             deliverInbound(events)
@@ -175,9 +219,19 @@ extension HTTP2Stream {
 
     /// What of the body came with the head is there when the handler looks for it, which costs it no waiting.
     private func deliverRequest(_ head: RequestHead, isComplete: Bool) {
-        let data = self.data
-        (self.head, self.data) = (nil, nil)
-        connection?.accept(head, body: InboundBody(data, isComplete: isComplete), on: self)
+        if isComplete, let answer = answer(head) {
+            data = .none
+            return send(answer)
+        }
+        connection?.accept(head, body: InboundBody(takeData(), isComplete: isComplete), on: self)
+    }
+
+    private func answer(_ head: RequestHead) -> ImmediateAnswer? {
+        switch data {
+        case .none: connection?.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        case .borrowed(let bytes): connection?.answer(head, body: bytes)
+        case .owned(let bytes): bytes.withUnsafeReadableBytes { connection?.answer(head, body: $0) }
+        }
     }
 
     private func deliverInbound(_ events: Events) {
@@ -185,12 +239,12 @@ extension HTTP2Stream {
         case .none:
             break
         case .server(let exchange):
-            if let data = data.take() { exchange.received(data) }
+            if let data = takeData() { exchange.received(data) }
             // Trailers of a request carry nothing that any handler here asks for.
             if events.contains(.end) { exchange.receivedEnd(.success(())) }
         case .client(let exchange):
-            if case .response(let head)? = head.take() { exchange.received(head) }
-            if let data = data.take() { exchange.received(data) }
+            if let head = responseHead.take() { exchange.received(head) }
+            if let data = takeData() { exchange.received(data) }
             if events.contains(.end) { exchange.receivedEnd(trailers: trailers) }
         }
     }
@@ -265,15 +319,48 @@ extension HTTP2Stream {
         }
     }
 
-    func send(_ bytes: ByteBuffer) {
+    func send(_ head: PreparedHead) {
+        connection?.submit { submit(head.fields, in: $0) }
+    }
+
+    private func submit(_ head: PreparedFields, in session: OpaquePointer) -> CInt {
+        var provider = dataProvider
+        return nghttp2_submit_response(session, id, head.start, head.count, &provider)
+    }
+
+    /// Sends all of a response.
+    private func send(_ answer: ImmediateAnswer) {
+        switch answer.content {
+        case .head(let head):
+            send(head, contentLength: nil, endsStream: true)
+        case .body(let head, let prefix, let bytes, let trailers):
+            guard let connection else { return }
+            outbound.append(bytes, after: prefix)
+            connection.unsent += outbound.count
+            outboundTrailers = .prepared(trailers)
+            outboundEnded = true
+            connection.submit { submit(head, in: $0) }
+        }
+    }
+
+    func send(_ bytes: ByteBuffer, after prefix: BytePrefix) {
         guard let connection, !outboundEnded else { return }
-        outbound.append(bytes)
-        connection.unsent += bytes.readableBytes
+        let unsent = outbound.count
+        outbound.append(bytes, after: prefix)
+        connection.unsent += outbound.count - unsent
         if outbound.count >= connection.streamWriteAhead { awaitsRoom = true }
         resume(connection)
     }
 
     func sendEnd(trailers: HTTPHeaders?) {
+        end(trailers.map { .headers($0) } ?? .none)
+    }
+
+    func sendEnd(_ trailers: PreparedTrailers) {
+        end(.prepared(trailers.fields))
+    }
+
+    private func end(_ trailers: Trailers) {
         guard let connection, !outboundEnded else { return }
         outboundEnded = true
         outboundTrailers = trailers

@@ -1,8 +1,9 @@
 /// The open streams of a connection: an intrusive list, so that a stream comes and goes without hashing or allocation.
 ///
-/// The list holds one reference to each of its streams, which is what keeps nghttp2's pointers to them good.
+/// The list holds one reference to each of its streams, which is what keeps nghttp2's pointers to them good; its links
+/// are not counted.
 struct HTTP2StreamList {
-    private var first: HTTP2Stream?
+    private unowned(unsafe) var first: HTTP2Stream?
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
@@ -15,19 +16,19 @@ struct HTTP2StreamList {
         count += 1
     }
 
-    mutating func remove(_ stream: HTTP2Stream) {
+    /// Takes a stream out, whose reference is the caller's now.
+    mutating func unlink(_ stream: HTTP2Stream) {
         if let previous = stream.previous { previous.next = stream.next } else { first = stream.next }
         stream.next?.previous = stream.previous
         (stream.previous, stream.next) = (nil, nil)
         count -= 1
-        Unmanaged.passUnretained(stream).release()
     }
 
     /// Takes any stream out.
     mutating func removeFirst() -> HTTP2Stream? {
         guard let stream = first else { return nil }
-        remove(stream)
-        return stream
+        unlink(stream)
+        return Unmanaged.passUnretained(stream).takeRetainedValue()
     }
 
     /// Visits each stream; the visitor does not change the list.

@@ -42,8 +42,12 @@ public final class HTTPServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let logger: Logger
     private let handler: @Sendable (Exchange) -> Void
+    private let immediate: ImmediateHandler?
     private let refusals: RefusalCounters
     private let state = Mutex(State())
+
+    /// Answers a request that has arrived whole, or leaves it to the handler by nil; called on the loop of its connection.
+    public typealias ImmediateHandler = @Sendable (RequestHead, RawSpan) -> ImmediateAnswer?
 
     private struct State {
         var listener: (any Channel)?
@@ -56,11 +60,14 @@ public final class HTTPServer: Sendable {
         var emptied: EventLoopPromise<Void>?
     }
 
-    /// - Parameter handler: called for each request as soon as its head is complete, on the loop of its connection.
+    /// - Parameters:
+    ///   - immediate: asked first for each request that has arrived whole over HTTP/2.
+    ///   - handler: called for each request as soon as its head is complete, on the loop of its connection.
     public init(
         configuration: Configuration,
         group: MultiThreadedEventLoopGroup,
         logger: Logger,
+        immediate: ImmediateHandler? = nil,
         handler: @escaping @Sendable (Exchange) -> Void
     ) {
         self.configuration = configuration
@@ -68,6 +75,7 @@ public final class HTTPServer: Sendable {
         self.logger = logger
         refusals = RefusalCounters()
         self.handler = handler
+        self.immediate = immediate
     }
 
     /// Begins to listen and returns the address it listens on.
@@ -191,6 +199,7 @@ extension HTTPServer {
     private func installHTTP2(on channel: any Channel, loop: LoopContext, refusals: RefusalLog) throws {
         let connection = HTTP2Connection(
             role: .server(handler),
+            immediate: immediate,
             limits: configuration.limits,
             scratch: loop.scratch,
             refusals: refusals

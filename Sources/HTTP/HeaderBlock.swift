@@ -5,10 +5,11 @@ import Glibc
 /// So a list that is equal to an earlier one is recognised by one comparison, see ``RequestHeadCache``, and none of its
 /// fields becomes a string. nghttp2 has checked the syntax (RFC 9113 sections 8.2 and 8.3) before a field gets here, but
 /// bounds neither the size nor the number of the fields: that is done here.
-struct HeaderBlock {
+struct HeaderBlock: ~Copyable {
     /// The memory, of which the first ``count`` bytes are used. For each field the length of its name, that of its
     /// value (4 bytes each), name and value.
-    private var memory: [UInt8] = []
+    private var memory: UnsafeMutableRawPointer?
+    private var capacity = 0
     private(set) var count = 0
     /// The size by the rule of RFC 9113 section 6.5.2.
     private var size = 0
@@ -18,9 +19,11 @@ struct HeaderBlock {
     /// Most lists are shorter, and no more stays with an idle connection.
     private static let usualCount = 512
 
+    deinit { memory?.deallocate() }
+
     /// Starts another list in the same memory, unless that has become large.
     mutating func reset() {
-        if memory.count > Self.usualCount { memory = [] }
+        if capacity > Self.usualCount { resize(to: Self.usualCount) }
         (count, size, fieldCount) = (0, 0, 0)
     }
 
@@ -32,60 +35,56 @@ struct HeaderBlock {
         maxCount: Int
     ) -> Bool {
         size += name.count + value.count + 32
-        if !Self.isPseudo(name) { fieldCount += 1 }
+        if name.first != UInt8(ascii: ":") { fieldCount += 1 }
         guard size <= maxBytes, fieldCount <= maxCount else { return false }
-        let start = count
-        count += Self.prefixLength + name.count + value.count
-        if count > memory.count { grow() }
-        memory.withUnsafeMutableBytes { memory in
-            let field = UnsafeMutableRawBufferPointer(rebasing: memory[start..<count])
-            field.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
-            field.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
-            let text = UnsafeMutableRawBufferPointer(rebasing: field[Self.prefixLength...])
-            text.copyBytes(from: name)
-            UnsafeMutableRawBufferPointer(rebasing: text[name.count...]).copyBytes(from: value)
-        }
+        let end = count + Self.prefixLength + name.count + value.count
+        if end > capacity { resize(to: max(Self.usualCount, 2 * end)) }
+        guard let field = memory.map({ $0 + count }) else { return false }
+        field.storeBytes(of: UInt32(truncatingIfNeeded: name.count), as: UInt32.self)
+        field.storeBytes(of: UInt32(truncatingIfNeeded: value.count), toByteOffset: 4, as: UInt32.self)
+        let text = field + Self.prefixLength
+        if let start = name.baseAddress { text.copyMemory(from: start, byteCount: name.count) }
+        if let start = value.baseAddress { (text + name.count).copyMemory(from: start, byteCount: value.count) }
+        count = end
         return true
     }
 
-    /// Makes room for ``count`` bytes, and for as many more as there are.
-    private mutating func grow() {
-        let length = max(Self.usualCount, 2 * count)
-        memory.append(contentsOf: repeatElement(0, count: length - memory.count))
+    private mutating func resize(to length: Int) {
+        let resized = UnsafeMutableRawPointer.allocate(byteCount: length, alignment: MemoryLayout<UInt64>.alignment)
+        if let memory {
+            resized.copyMemory(from: memory, byteCount: min(count, length))
+            memory.deallocate()
+        }
+        (memory, capacity) = (resized, length)
     }
 
+    private var all: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
+
     /// The bytes of the list, which tell it from any other.
-    var bytes: [UInt8] { Array(memory[..<count]) }
+    var bytes: [UInt8] { Array(all) }
 
     /// Whether the list consists of these bytes.
     func equals(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count == count, count > 0 else { return bytes.count == count }
-        return memory.withUnsafeBufferPointer { left in
-            bytes.withUnsafeBufferPointer { right in memcmp(left.baseAddress!, right.baseAddress!, count) == 0 }
+        guard bytes.count == count, let memory else { return bytes.count == count }
+        return bytes.withUnsafeBytes { other in
+            other.baseAddress.map { memcmp(memory, $0, count) == 0 } ?? true
         }
-    }
-
-    private static func isPseudo(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        name.first == UInt8(ascii: ":")
     }
 
     /// The list as strings; ill-formed UTF-8 is replaced, see RFC 9110 section 5.5 on obs-text.
     func decoded() -> HeaderList {
         var list = HeaderList()
         list.headers.reserveCapacity(fieldCount)
-        memory.withUnsafeBytes { memory in
-            let bytes = UnsafeRawBufferPointer(rebasing: memory[..<count])
-            var offset = 0
-            while offset < bytes.count {
-                let nameLength = Int(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                let valueLength = Int(bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
-                let nameStart = offset + Self.prefixLength
-                let nameEnd = nameStart + nameLength
-                let name = UnsafeRawBufferPointer(rebasing: bytes[nameStart..<nameEnd])
-                let value = UnsafeRawBufferPointer(rebasing: bytes[nameEnd..<nameEnd + valueLength])
-                list.add(name: name, value: String(decoding: value, as: UTF8.self))
-                offset = nameEnd + valueLength
-            }
+        var offset = 0
+        while offset < count {
+            let nameLength = Int(all.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            let valueLength = Int(all.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+            let nameStart = offset + Self.prefixLength
+            let nameEnd = nameStart + nameLength
+            let name = UnsafeRawBufferPointer(rebasing: all[nameStart..<nameEnd])
+            let value = UnsafeRawBufferPointer(rebasing: all[nameEnd..<nameEnd + valueLength])
+            list.add(name: name, value: String(decoding: value, as: UTF8.self))
+            offset = nameEnd + valueLength
         }
         return list
     }

@@ -31,6 +31,16 @@ enum HeaderEncoder {
         }
     }
 
+    /// Lays fields out for good.
+    static func prepare(status: Int?, _ headers: HTTPHeaders) -> PreparedFields {
+        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 32 + headers.byteCount)
+        let fields = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: 1 + headers.count)
+        var writer = FieldWriter(fields: fields, next: bytes, isLasting: true)
+        if let status { writer.append(":status", number: status) }
+        writer.append(headers)
+        return PreparedFields(start: fields, count: writer.count)
+    }
+
     private static func withWriter<Result>(
         pseudoBytes: Int,
         pseudoCount: Int,
@@ -51,10 +61,14 @@ private struct FieldWriter {
     let fields: UnsafeMutablePointer<nghttp2_nv>
     var next: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
+    /// Added to every field: that nghttp2 need not copy it.
+    private let commonFlags: UInt8
 
-    init(fields: UnsafeMutablePointer<nghttp2_nv>, next: UnsafeMutablePointer<UInt8>) {
+    init(fields: UnsafeMutablePointer<nghttp2_nv>, next: UnsafeMutablePointer<UInt8>, isLasting: Bool = false) {
         self.fields = fields
         self.next = next
+        let lasting = NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue
+        commonFlags = isLasting ? UInt8(lasting) : 0
     }
 
     mutating func append(_ headers: HTTPHeaders) {
@@ -93,7 +107,7 @@ private struct FieldWriter {
             value: value,
             namelen: nameLength,
             valuelen: valueLength,
-            flags: UInt8(flags)
+            flags: UInt8(flags) | commonFlags
         )
         (fields + count).initialize(to: field)
         count += 1

@@ -2,45 +2,61 @@ import NIOCore
 
 /// The unsent bytes of one stream: a queue of shared buffers, copied once, into the frame.
 struct OutboundBody {
-    /// The buffer to be taken from next; a short response consists of this one, and no queue is made.
-    private var current = ByteBuffer()
-    private var queue: [ByteBuffer] = []
-    /// The first buffer of the queue that is not taken.
+    private struct Piece {
+        var prefix = BytePrefix()
+        var bytes = ByteBuffer()
+
+        var count: Int { prefix.count + bytes.readableBytes }
+
+        mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+            let start = prefix.count > 0 ? prefix.take(into: target) : 0
+            let length = min(bytes.readableBytes, target.count - start)
+            guard length > 0 else { return start }
+            bytes.withUnsafeReadableBytes { source in
+                UnsafeMutableRawBufferPointer(rebasing: target[start...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<length]))
+            }
+            bytes.moveReaderIndex(forwardBy: length)
+            return start + length
+        }
+    }
+
+    /// What is to be taken from next; a short response consists of this one, and no queue is made.
+    private var current = Piece()
+    private var queue: [Piece] = []
+    /// The first piece of the queue that is not taken.
     private var first = 0
     /// Bytes that wait.
     private(set) var count = 0
 
-    mutating func append(_ bytes: ByteBuffer) {
-        if count == 0 { current = bytes } else { queue.append(bytes) }
-        count += bytes.readableBytes
+    mutating func append(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+        let piece = Piece(prefix: prefix, bytes: bytes)
+        if count == 0 { current = piece } else { queue.append(piece) }
+        count += piece.count
     }
 
     /// Moves as much as fits into `target`, joining small buffers, and returns how much that was.
     mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
         var filled = 0
         while filled < target.count, filled < count {
-            if current.readableBytes == 0 { advance() }
-            let length = min(current.readableBytes, target.count - filled)
-            current.withUnsafeReadableBytes { source in
-                UnsafeMutableRawBufferPointer(rebasing: target[filled...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<length]))
-            }
-            current.moveReaderIndex(forwardBy: length)
-            filled += length
+            if current.count == 0 { advance() }
+            filled += current.take(into: UnsafeMutableRawBufferPointer(rebasing: target[filled...]))
         }
         count -= filled
-        if count == 0 { self = OutboundBody() }
+        if count == 0 { removeAll() }
         return filled
     }
 
     mutating func removeAll() {
-        self = OutboundBody()
+        current = Piece()
+        if !queue.isEmpty { queue = [] }
+        (first, count) = (0, 0)
     }
 
-    /// Goes on to the next buffer; the place of a taken one in the queue is let go in bulk.
+    /// Goes on to the next piece; the place of a taken one in the queue is let go in bulk.
     private mutating func advance() {
         current = queue[first]
-        queue[first] = ByteBuffer()
+        queue[first] = Piece()
         first += 1
         if first >= 32, first * 2 >= queue.count {
             queue.removeFirst(first)

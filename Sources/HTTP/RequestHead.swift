@@ -27,6 +27,9 @@ public final class RequestHead: Sendable {
     public let remoteAddress: SocketAddress?
     /// The declared length of the body in bytes, if there is a well-formed one. Both parsers reject other forms.
     let contentLength: Int?
+    /// What the server's handler has found out about this head, for the next request that has it. It is read and written
+    /// on the connection's event loop only, whoever else holds the head.
+    package nonisolated(unsafe) var finding: AnyObject?
 
     public init(
         method: String,

@@ -12,15 +12,16 @@ struct RequestHeadCache {
     private var entries: [(bytes: [UInt8], head: RequestHead)] = []
     private var oldest = 0
 
-    /// The head that a complete header list means.
-    mutating func head(_ block: HeaderBlock, remoteAddress: SocketAddress?) -> RequestHead {
+    /// The head that an equal header list meant.
+    func head(_ block: borrowing HeaderBlock) -> RequestHead? {
         for index in entries.indices where block.equals(entries[index].bytes) { return entries[index].head }
-        let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
-        if block.count <= Self.maxBytes { keep((block.bytes, head)) }
-        return head
+        return nil
     }
 
-    private mutating func keep(_ entry: (bytes: [UInt8], head: RequestHead)) {
+    /// Keeps what a header list means, unless it is unusually long.
+    mutating func keep(_ head: RequestHead, of block: borrowing HeaderBlock) {
+        guard block.count <= Self.maxBytes else { return }
+        let entry = (bytes: block.bytes, head: head)
         guard entries.count == Self.capacity else { return entries.append(entry) }
         entries[oldest] = entry
         oldest = (oldest + 1) % Self.capacity

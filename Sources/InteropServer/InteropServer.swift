@@ -21,9 +21,7 @@ struct InteropServer {
         var router = MethodRouter(logger: logger)
         TestService.register(in: &router)
         let configuration = HTTPServer.Configuration(port: port)
-        let server = HTTPServer(configuration: configuration, group: .singleton, logger: logger) { [router] exchange in
-            if !router.handle(exchange) { exchange.respond(ResponseHead(status: 404)) }
-        }
+        let server = HTTPServer(configuration: configuration, group: .singleton, logger: logger, router: router)
         print("127.0.0.1:\(try await server.start().port ?? port)")
         fflush(nil)
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }

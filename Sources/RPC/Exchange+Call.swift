@@ -3,15 +3,13 @@ import NIOCore
 
 /// The parts of a gRPC response (the Responses section of the gRPC HTTP/2 protocol).
 extension Exchange {
-    private static let plainHead = ResponseHead(status: 200, headers: ["content-type": "application/grpc"])
-
     /// How messages can be compressed for this caller; nil if it takes them only as they are.
     var acceptedCompression: Compression? { Compression(acceptedBy: request.headers["grpc-accept-encoding"]) }
 
     /// - Parameter compression: what messages may be compressed with.
     func startCall(_ initial: Metadata = Metadata(), compression: Compression? = nil) {
-        if compression == nil, initial.isEmpty { return start(Self.plainHead) }
-        var head = Self.plainHead
+        if compression == nil, initial.isEmpty { return start(PreparedHead.call) }
+        var head = ResponseHead.call
         if let compression { head.headers.add("grpc-encoding", compression.rawValue) }
         initial.append(to: &head.headers)
         start(head)
@@ -19,18 +17,15 @@ extension Exchange {
 
     /// - Parameter compression: what this message is compressed with; it was announced at the start.
     func writeMessage(_ message: ByteBuffer, compression: Compression? = nil) {
-        let (first, second) = Framing.buffers(message, compression: compression)
-        write(first)
-        if let second { write(second) }
+        let compressed = compression?.compress(message)
+        let sent = compressed ?? message
+        write(sent, after: Framing.prefix(of: sent, flag: compressed == nil ? 0 : 1))
     }
 
     /// Ends the call: with trailers, or, where nothing was sent, with the one head that is head and trailers in one.
     func finishCall(_ status: Status, trailing: Metadata = Metadata()) {
-        guard !hasResponded else { return finish(trailers: status.trailers(trailing)) }
-        var head = Self.plainHead
-        if status.code == .unimplemented { head.headers.add("grpc-accept-encoding", Compression.accepted) }
-        for field in status.trailers(trailing) { head.headers.add(field.name, field.value) }
-        finish(head)
+        guard hasResponded else { return finish(ResponseHead(failing: status, trailing: trailing)) }
+        if status.isPlainOK, trailing.isEmpty { finish(.ok) } else { finish(trailers: status.trailers(trailing)) }
     }
 
     /// Sends all of a unary call's answer.
@@ -53,6 +48,27 @@ extension Exchange {
             loop.scheduleTask(in: .seconds(1)) { self.reset() }
         }
     }
+}
+
+extension ResponseHead {
+    fileprivate static let call = ResponseHead(status: 200, headers: ["content-type": "application/grpc"])
+
+    /// The one head that is head and trailers of a call that fails before it has answered anything.
+    init(failing status: Status, trailing: Metadata = Metadata()) {
+        self = .call
+        if status.code == .unimplemented { headers.add("grpc-accept-encoding", Compression.accepted) }
+        for field in status.trailers(trailing) { headers.add(field.name, field.value) }
+    }
+}
+
+extension PreparedHead {
+    /// What the answer to a call begins with, unless it has metadata of its own.
+    static let call = PreparedHead(ResponseHead.call)
+}
+
+extension PreparedTrailers {
+    /// What a call ends with that went well and has no more to say.
+    static let ok = PreparedTrailers(Status.ok.trailers())
 }
 
 extension Status {

@@ -1,3 +1,4 @@
+import HTTP
 public import NIOCore
 
 /// Puts the 5 bytes of gRPC's framing before a message: no compression, and the length.
@@ -10,11 +11,12 @@ public func frame(_ message: ByteBuffer) -> ByteBuffer {
 /// The framing of messages (gRPC "Length-Prefixed-Message"): a flag, the length in 4 bytes, the message.
 enum Framing {
     static let prefixLength = 5
-    /// Messages up to this length are cheaper to copy behind their prefix than to be queued as two buffers.
-    private static let copyLimit = 4096
 
     static func frame(_ message: ByteBuffer, flag: UInt8) -> ByteBuffer {
-        var framed = prefix(of: message, flag: flag, reserving: message.readableBytes)
+        var framed = ByteBuffer()
+        framed.reserveCapacity(prefixLength + message.readableBytes)
+        framed.writeInteger(flag)
+        framed.writeInteger(UInt32(clamping: message.readableBytes))
         framed.writeImmutableBuffer(message)
         return framed
     }
@@ -25,22 +27,16 @@ enum Framing {
         return frame(compressed, flag: 1)
     }
 
-    /// The message as buffers to be written one after the other, a long one without a copy.
-    ///
-    /// - Parameter compression: compresses the message, unless that makes it no shorter.
-    static func buffers(_ message: ByteBuffer, compression: Compression? = nil) -> (ByteBuffer, ByteBuffer?) {
-        let compressed = compression?.compress(message)
-        let flag: UInt8 = compressed == nil ? 0 : 1
-        let message = compressed ?? message
-        guard message.readableBytes > copyLimit else { return (frame(message, flag: flag), nil) }
-        return (prefix(of: message, flag: flag, reserving: 0), message)
+    /// What goes before the message.
+    static func prefix(of message: ByteBuffer, flag: UInt8) -> BytePrefix {
+        let length = UInt32(clamping: message.readableBytes).bigEndian
+        return BytePrefix(UInt64(flag) | UInt64(length) << 8, count: prefixLength)
     }
 
-    private static func prefix(of message: ByteBuffer, flag: UInt8, reserving count: Int) -> ByteBuffer {
-        var prefix = ByteBuffer()
-        prefix.reserveCapacity(prefixLength + count)
-        prefix.writeInteger(flag)
-        prefix.writeInteger(UInt32(clamping: message.readableBytes))
-        return prefix
+    /// Whether a body is one message, whole, not compressed and within the limit.
+    static func isOneMessage(_ body: RawSpan, limit: Int) -> Bool {
+        let length = body.byteCount - prefixLength
+        guard length >= 0, length <= limit, body.unsafeLoad(as: UInt8.self) == 0 else { return false }
+        return UInt32(bigEndian: body.unsafeLoadUnaligned(fromByteOffset: 1, as: UInt32.self)) == length
     }
 }

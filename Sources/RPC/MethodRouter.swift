@@ -7,8 +7,10 @@ public import NIOCore
 /// A value: it is filled once and then shared by all event loops. Messages are bytes here; what they mean is for the
 /// handlers. Every handler begins on the event loop of the call.
 public struct MethodRouter: Sendable {
-    private enum Method: Sendable {
-        case local(LocalCall.Handler)
+    typealias LocalHandler = @Sendable (RawSpan, CallContext) throws -> ByteBuffer
+
+    enum Method: Sendable {
+        case local(LocalHandler)
         case unary(UnaryCall.Handler)
         case serverStreaming(@Sendable (ByteBuffer, CallContext, ServerStream) -> Void)
         case streaming(@Sendable (CallContext, ServerStream) -> Void)
@@ -28,7 +30,7 @@ public struct MethodRouter: Sendable {
     /// A unary method that answers at once, without waiting for anything.
     public mutating func local(
         _ path: String,
-        _ handler: @escaping @Sendable (ByteBuffer, CallContext) throws -> ByteBuffer
+        _ handler: @escaping @Sendable (RawSpan, CallContext) throws -> ByteBuffer
     ) {
         methods[path] = .local(handler)
     }
@@ -77,29 +79,63 @@ public struct MethodRouter: Sendable {
     /// The paths of all methods.
     public var paths: [String] { methods.keys.sorted() }
 
+    /// Answers a call of a `local` method that has arrived whole, on its event loop and without any object of its own.
+    ///
+    /// - Returns: nil for every other request, which is then left to ``handle(_:)``.
+    public func answer(_ request: RequestHead, body: RawSpan) -> ImmediateAnswer? {
+        let finding = finding(of: request)
+        guard let handler = finding.local, let options = finding.options,
+            Framing.isOneMessage(body, limit: maxMessageBytes)
+        else { return nil }
+        do {
+            let message = body.extracting(Framing.prefixLength...)
+            let reply = try handler(message, CallContext(request, options.begun()))
+            return ImmediateAnswer(.call, prefix: Framing.prefix(of: reply, flag: 0), reply, .ok)
+        } catch {
+            let status = Status(answering: error, path: request.path, logger: logger)
+            return ImmediateAnswer(ResponseHead(failing: status))
+        }
+    }
+
     /// Serves a request, on its event loop, if it is a call: if its path is a method's, or it says that it is gRPC.
     ///
     /// - Returns: false if it is neither, and is left to the caller untouched.
     public func handle(_ exchange: Exchange) -> Bool {
-        let isCall = Self.isCall(exchange.request.headers["content-type"])
-        guard let method = methods[exchange.request.path] else {
-            if isCall { exchange.finishCall(Status(.unimplemented, "there is no method \(exchange.request.path)")) }
-            return isCall
-        }
-        guard exchange.request.method == "POST" else {
-            exchange.respond(ResponseHead(status: 405, headers: ["allow": "POST"]))
-            return true
-        }
-        guard isCall, exchange.request.version == .http2 else {
-            exchange.respond(ResponseHead(status: 415, headers: ["accept": "application/grpc"]))
-            return true
-        }
-        do throws(Status) {
-            serve(exchange, method, try CallOptions(exchange.request.headers, now: .now()))
-        } catch {
-            exchange.finishCall(error)
+        switch finding(of: exchange.request).outcome {
+        case .call(let method, let options):
+            if options.isExpired { exchange.finishCall(.deadlinePassed) } else { serve(exchange, method, options.begun()) }
+        case .failed(let status):
+            exchange.finishCall(status)
+        case .refused(let head):
+            exchange.respond(head)
+        case .foreign:
+            return false
         }
         return true
+    }
+
+    /// What there is to do with requests of this head; a server has one router, so its finding stays with the head.
+    private func finding(of request: RequestHead) -> Finding {
+        if let finding = request.finding as? Finding { return finding }
+        let finding = Finding(examine(request))
+        request.finding = finding
+        return finding
+    }
+
+    private func examine(_ request: RequestHead) -> Finding.Outcome {
+        let isCall = Self.isCall(request.headers["content-type"])
+        guard let method = methods[request.path] else {
+            return isCall ? .failed(Status(.unimplemented, "there is no method \(request.path)")) : .foreign
+        }
+        guard request.method == "POST" else { return .refused(ResponseHead(status: 405, headers: ["allow": "POST"])) }
+        guard isCall, request.version == .http2 else {
+            return .refused(ResponseHead(status: 415, headers: ["accept": "application/grpc"]))
+        }
+        do throws(Status) {
+            return .call(method, try CallOptions(request.headers))
+        } catch {
+            return .failed(error)
+        }
     }
 
     /// Whether the content type is `application/grpc`, with a message format or parameters or without.
@@ -112,11 +148,13 @@ public struct MethodRouter: Sendable {
     }
 
     private func serve(_ exchange: Exchange, _ method: Method, _ options: CallOptions) {
-        if let deadline = options.deadline, deadline <= .now() { return exchange.finishCall(.deadlinePassed) }
         let limit = maxMessageBytes
         switch method {
         case .local(let handler):
-            LocalCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
+            let handler: UnaryCall.Handler = { message, context in
+                Reply(try message.withUnsafeReadableBytes { try handler($0.bytes, context) })
+            }
+            UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
         case .unary(let handler):
             UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
         case .serverStreaming(let handler):

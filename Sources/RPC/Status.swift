@@ -44,7 +44,6 @@ public struct Status: Error, Sendable, Equatable {
 extension Status {
     /// The trailers that carry this status.
     func trailers(_ trailing: Metadata = Metadata()) -> HTTPHeaders {
-        if code == .ok, message.isEmpty, metadata.isEmpty, trailing.isEmpty { return Self.okTrailers }
         var headers: HTTPHeaders = ["grpc-status": String(code.rawValue)]
         if !message.isEmpty { headers.add("grpc-message", PercentEncoding.encode(message)) }
         metadata.append(to: &headers)
@@ -52,7 +51,8 @@ extension Status {
         return headers
     }
 
-    private static let okTrailers: HTTPHeaders = ["grpc-status": "0"]
+    /// Whether there is nothing to it but that the call went well.
+    var isPlainOK: Bool { code == .ok && message.isEmpty && metadata.isEmpty }
 
     /// Reads the status out of trailers, or out of a response that has nothing else; nil without a `grpc-status`.
     init?(trailers: HTTPHeaders) {

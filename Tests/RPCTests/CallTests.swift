@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: [0, 1, 5_000, 65_536, 1_000_000, 4 * 1024 * 1024])
     func unaryCallCarriesMessagesOfAnySize(size: Int) async throws {
         try await withChannel {
-            $0.local("/t/Local") { message, _ in message }
+            $0.local("/t/Local") { message, _ in ByteBuffer(copying: message) }
             $0.unary("/t/Immediate") { message, _ in message }
             $0.unary("/t/Suspending") { message, _ in
                 await Task.yield()

@@ -100,7 +100,7 @@ import Testing
     @Test func whatCannotBeInflatedIsRefused() async throws {
         let compressed = try #require(Compression.gzip.compress(text))
         try await withServer(maxMessageBytes: 50_000) {
-            $0.local("/t/Echo") { message, _ in message }
+            $0.local("/t/Echo") { message, _ in ByteBuffer(copying: message) }
         } _: { port, _ in
             func code(_ encoding: String?, _ body: [UInt8]) async throws -> RawResponse {
                 var headers: HTTPHeaders = ["content-type": "application/grpc", "te": "trailers"]

@@ -6,7 +6,7 @@ import Testing
 /// What each malformed or unsupported request is answered with.
 @Suite struct ProtocolTests {
     private func echo(_ router: inout MethodRouter) {
-        router.local("/t/Echo") { message, _ in message }
+        router.local("/t/Echo") { message, _ in ByteBuffer(copying: message) }
         router.unary("/t/Hang") { _, _ in
             try await Task.sleep(for: .seconds(60))
             return ByteBuffer()

@@ -18,9 +18,7 @@ func withServer(
     methods(&router)
     var configuration = HTTPServer.Configuration(port: 0)
     configuration.limits = limits
-    let server = HTTPServer(configuration: configuration, group: .singleton, logger: quiet) { [router] exchange in
-        if !router.handle(exchange) { exchange.respond(ResponseHead(status: 404)) }
-    }
+    let server = HTTPServer(configuration: configuration, group: .singleton, logger: quiet, router: router)
     let address = try await server.start()
     do {
         try await body(address.port ?? 0, server)
@@ -111,4 +109,10 @@ func rawCall(
 func framed(_ count: Int, announced: Int? = nil, flag: UInt8 = 0) -> [UInt8] {
     let length = UInt32(announced ?? count)
     return [flag] + withUnsafeBytes(of: length.bigEndian, Array.init) + [UInt8](repeating: 7, count: count)
+}
+
+extension ByteBuffer {
+    init(copying span: RawSpan) {
+        self = span.withUnsafeBytes { ByteBuffer(bytes: $0) }
+    }
 }

@@ -34,9 +34,7 @@ public func serve(_ router: MethodRouter, port: Int = 0) async throws -> (server
     let configuration = HTTPServer.Configuration(port: port)
     var attempts = 0
     while true {
-        let server = HTTPServer(configuration: configuration, group: .singleton, logger: quiet) { exchange in
-            if !router.handle(exchange) { exchange.respond(ResponseHead(status: 404)) }
-        }
+        let server = HTTPServer(configuration: configuration, group: .singleton, logger: quiet, router: router)
         do {
             return (server, try await server.start().port ?? 0)
         } catch let error as IOError where error.errnoCode == EADDRINUSE && port != 0 && attempts < 500 {

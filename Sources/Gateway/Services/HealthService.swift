@@ -42,7 +42,7 @@ final class HealthService: Sendable {
             let service = try HealthCheckRequest(decoding: message).service
             let status = self.status(of: service)
             guard status != .serviceUnknown else { throw Status(.notFound, "there is no service \(service)") }
-            return ByteBuffer(bytes: HealthCheckResponse(status: status).serialized())
+            return Self.response(status)
         }
         router.local(Method.healthV1List.path) { _, _ in
             var statuses = HealthListResponse()
@@ -57,6 +57,18 @@ final class HealthService: Sendable {
             } catch {
                 stream.finish(error)
             }
+        }
+    }
+
+    private static let serving = ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
+    private static let notServing = ByteBuffer(bytes: HealthCheckResponse(status: .notServing).serialized())
+    private static let unknown = ByteBuffer(bytes: HealthCheckResponse(status: .serviceUnknown).serialized())
+
+    private static func response(_ status: ServingStatus) -> ByteBuffer {
+        switch status {
+        case .serving: serving
+        case .notServing: notServing
+        case _: unknown
         }
     }
 
@@ -136,7 +148,7 @@ extension HealthService {
         // Who did not read meanwhile gets the last of what there was to tell.
         stream.onWritable = { [unowned stream] in self.tell(service, stream) }
         stream.onDrain = { [unowned stream] in
-            stream.send(ByteBuffer(bytes: HealthCheckResponse(status: .notServing).serialized()))
+            stream.send(Self.response(.notServing))
             stream.finish(Status(.unavailable, "the server is stopping"))
         }
         tell(service, stream)
@@ -144,6 +156,6 @@ extension HealthService {
 
     private func tell(_ service: String, _ stream: ServerStream) {
         guard stream.isWritable else { return }
-        stream.send(ByteBuffer(bytes: HealthCheckResponse(status: status(of: service)).serialized()))
+        stream.send(Self.response(status(of: service)))
     }
 }

@@ -67,14 +67,19 @@ struct ReflectionService: Sendable {
 
 extension Message {
     /// Decodes a message of a service that is gRPC's own.
-    init(decoding buffer: ByteBuffer) throws(Status) {
-        let result = buffer.withUnsafeReadableBytes { bytes in
-            Result { () throws(MessageError) -> Self in try Self(serialized: bytes) }
-        }
+    init(decoding bytes: RawSpan) throws(Status) {
         do throws(MessageError) {
-            self = try result.get()
+            self = try bytes.withUnsafeBytes { bytes throws(MessageError) in try Self(serialized: bytes) }
         } catch {
             throw Status(.internal, error.description)
         }
+    }
+
+    /// Decodes a message of a service that is gRPC's own.
+    init(decoding buffer: ByteBuffer) throws(Status) {
+        let result = buffer.withUnsafeReadableBytes { bytes in
+            Result { () throws(Status) -> Self in try Self(decoding: bytes.bytes) }
+        }
+        self = try result.get()
     }
 }

@@ -13,7 +13,7 @@ struct MessageFiller {
         path: String
     ) throws(MessageError) -> UnsafeMutableRawPointer {
         guard let members = json.object else { throw .field(path, reason: "expected an object, found \(json.kind)") }
-        let base = arena.allocate(byteCount: type.pointee.sizeof_message, alignment: MemoryLayout<UInt64>.alignment)
+        let base = arena.allocate(byteCount: type.pointee.sizeof_message)
         protobuf_c_message_init(type, base)
         for (name, value) in members where !value.isNull {
             guard let field = field(named: name, of: type) else { continue }
@@ -64,7 +64,7 @@ struct MessageFiller {
     ) throws(MessageError) {
         guard let values = value.array else { throw .field(path, reason: "expected an array, found \(value.kind)") }
         let stride = field.elementSize
-        let array = arena.allocate(byteCount: stride * values.count, alignment: MemoryLayout<UInt64>.alignment)
+        let array = arena.allocate(byteCount: stride * values.count)
         for (index, element) in values.enumerated() {
             try setScalar(field, at: array + index * stride, to: element, path: "\(path)[\(index)]")
         }

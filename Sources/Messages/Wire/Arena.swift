@@ -4,21 +4,44 @@ internal import CProtos
 ///
 /// Used by one function at a time and never stored; callers keep it alive until the packing is done.
 final class Arena {
-    private var blocks: [UnsafeMutableRawPointer] = []
+    /// Memory that is handed out piece by piece, with the block before it at its start.
+    private var block: UnsafeMutableRawPointer?
+    private var used = 0
+    private var size = 0
 
-    deinit { for block in blocks { block.deallocate() } }
+    private static let alignment = 16
+    private static let usualSize = 1024
 
-    /// Zeroed memory.
-    func allocate(byteCount: Int, alignment: Int) -> UnsafeMutableRawPointer {
-        let block = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: alignment)
-        block.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-        blocks.append(block)
-        return block
+    deinit {
+        var next = block
+        while let block = next {
+            next = block.load(as: UnsafeMutableRawPointer?.self)
+            block.deallocate()
+        }
+    }
+
+    /// Zeroed memory, aligned for whatever a C struct holds.
+    func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+        let length = (byteCount + Self.alignment - 1) & ~(Self.alignment - 1)
+        guard let block, used + length <= size else { return addBlock(length) }
+        let piece = block + used
+        used += length
+        piece.initializeMemory(as: UInt8.self, repeating: 0, count: length)
+        return piece
+    }
+
+    private func addBlock(_ length: Int) -> UnsafeMutableRawPointer {
+        size = max(Self.usualSize, 2 * size, Self.alignment + length)
+        let added = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: Self.alignment)
+        added.storeBytes(of: block, as: UnsafeMutableRawPointer?.self)
+        (block, used) = (added, Self.alignment + length)
+        let piece = added + Self.alignment
+        piece.initializeMemory(as: UInt8.self, repeating: 0, count: length)
+        return piece
     }
 
     func allocate<T>(_ type: T.Type, count: Int = 1) -> UnsafeMutablePointer<T> {
-        allocate(byteCount: MemoryLayout<T>.stride * count, alignment: MemoryLayout<T>.alignment)
-            .bindMemory(to: T.self, capacity: count)
+        allocate(byteCount: MemoryLayout<T>.stride * count).bindMemory(to: T.self, capacity: count)
     }
 
     func string(_ value: String) -> UnsafeMutablePointer<CChar> {

@@ -57,7 +57,10 @@ extension FieldView {
 extension FieldView {
     /// Whether all strings of an unpacked message are UTF-8, as proto3 demands; protobuf-c does not look.
     static func allTextIsValid(in base: UnsafeRawPointer, _ type: UnsafePointer<ProtobufCMessageDescriptor>) -> Bool {
-        all(of: type).allSatisfy { $0.textIsValid(in: base) }
+        for index in 0..<Int(type.pointee.n_fields) {
+            guard FieldView(field: type.pointee.fields + index).textIsValid(in: base) else { return false }
+        }
+        return true
     }
 
     private func textIsValid(in base: UnsafeRawPointer) -> Bool {
@@ -78,6 +81,8 @@ extension FieldView {
         }
         guard let text = place.load(as: UnsafePointer<CChar>?.self) else { return true }
         let bytes = UnsafeRawBufferPointer(start: text, count: strlen(text))
-        return String(validating: bytes, as: UTF8.self) != nil
+        var seen: UInt8 = 0
+        for byte in bytes { seen |= byte }
+        return seen < 0x80 || String(validating: bytes, as: UTF8.self) != nil
     }
 }

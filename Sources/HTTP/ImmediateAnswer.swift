@@ -1,0 +1,56 @@
+public import NIOCore
+
+/// What a server answers at once to a request that has arrived whole, without the objects of an ``Exchange``.
+public struct ImmediateAnswer {
+    enum Content {
+        case body(PreparedFields, BytePrefix, ByteBuffer, trailers: PreparedFields)
+        case head(ResponseHead)
+    }
+
+    let content: Content
+
+    /// A body of one buffer, with a few bytes before it, between a head and trailers that many answers share.
+    public init(_ head: PreparedHead, prefix: BytePrefix, _ body: ByteBuffer, _ trailers: PreparedTrailers) {
+        content = .body(head.fields, prefix, body, trailers: trailers.fields)
+    }
+
+    /// A head that is all there is.
+    public init(_ head: ResponseHead) {
+        content = .head(head)
+    }
+}
+
+/// Up to eight bytes that go before a buffer, so that framing a message neither copies it nor allocates memory.
+public struct BytePrefix: Sendable {
+    /// The bytes from the lowest to the highest.
+    private var bytes: UInt64 = 0
+    private(set) var count = 0
+
+    public init() {}
+
+    /// - Parameters:
+    ///   - bytes: the first byte is the lowest.
+    ///   - count: how many of them count, at most 8.
+    public init(_ bytes: UInt64, count: Int) {
+        self.bytes = bytes
+        self.count = min(max(0, count), 8)
+    }
+
+    /// Moves as many as fit to the start of `target`, and returns how many those were.
+    mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+        let taken = min(count, target.count)
+        for index in 0..<taken {
+            target[index] = UInt8(truncatingIfNeeded: bytes)
+            bytes >>= 8
+        }
+        count -= taken
+        return taken
+    }
+
+    /// The same bytes as a buffer of their own.
+    var buffer: ByteBuffer {
+        var (buffer, rest) = (ByteBuffer(), self)
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 8) { rest.take(into: $0) }
+        return buffer
+    }
+}

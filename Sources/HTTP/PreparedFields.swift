@@ -1,0 +1,31 @@
+import CNghttp2
+
+/// The head of a response that many requests get: laid out for HTTP/2 once, and then sent without a copy.
+///
+/// Its memory is never freed, because a connection refers to it until it is sent: make few, as static constants.
+public struct PreparedHead: Sendable {
+    let head: ResponseHead
+    let fields: PreparedFields
+
+    public init(_ head: ResponseHead) {
+        self.head = head
+        fields = HeaderEncoder.prepare(status: head.status, head.headers)
+    }
+}
+
+/// Trailers that many responses end with; see ``PreparedHead``.
+public struct PreparedTrailers: Sendable {
+    let headers: HTTPHeaders
+    let fields: PreparedFields
+
+    public init(_ headers: HTTPHeaders) {
+        self.headers = headers
+        fields = HeaderEncoder.prepare(status: nil, headers)
+    }
+}
+
+/// Fields as nghttp2 takes them; immutable, and nghttp2 only reads from them.
+struct PreparedFields: @unchecked Sendable {
+    let start: UnsafeMutablePointer<nghttp2_nv>
+    let count: Int
+}

@@ -14,9 +14,9 @@ struct BenchService {
 
     func register(in router: inout MethodRouter) {
         router.local(Method.healthV1Check.path) { message, _ in
-            let service = try message.withUnsafeReadableBytes { try HealthCheckRequest(serialized: $0) }.service
+            let service = try message.withUnsafeBytes { try HealthCheckRequest(serialized: $0) }.service
             guard service.isEmpty else { throw Status(.notFound, "there is no service \(service)") }
-            return ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
+            return serving
         }
         router.serverStreaming("/bench.Bench/Stream") { message, _, stream in
             do throws(Status) {
@@ -27,11 +27,14 @@ struct BenchService {
         }
         router.serverStreaming("/bench.Bench/Join") { _, _, stream in audience.value.join(stream) }
         router.local("/bench.Bench/FanOut") { message, _ in
-            audience.value.tell(rounds: try count(message))
+            audience.value.tell(rounds: try message.withUnsafeBytes { try count(ByteBuffer(bytes: $0)) })
             return ByteBuffer()
         }
     }
 }
+
+/// The answer of the gateway's health service, which keeps it as bytes, too.
+private let serving = ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
 
 private func count(_ message: ByteBuffer) throws(Status) -> Int {
     guard let count = message.getInteger(at: message.readerIndex, as: UInt32.self) else {

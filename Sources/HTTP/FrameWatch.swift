@@ -39,17 +39,29 @@ struct FrameWatch {
             let step = min(distance, bytes.count - offset)
             distance -= step
             offset += step
-            while headerCount < Self.headerLength, offset < bytes.count {
-                header = header << 8 | UInt128(bytes[offset])
-                headerCount += 1
-                offset += 1
-            }
-            guard headerCount == Self.headerLength else { break }
-            headerCount = 0
+            guard readHeader(bytes, &offset) else { break }
             distance = Int(truncatingIfNeeded: header >> 48) & 0xFF_FFFF
             examine(payload: UnsafeRawBufferPointer(rebasing: bytes[offset...]), &findings)
         }
         return findings
+    }
+
+    /// Whether the header is complete; what there is of it has been read.
+    private mutating func readHeader(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Bool {
+        if headerCount == 0, bytes.count - offset >= Self.headerLength {
+            let most = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            header = UInt128(most) << 8 | UInt128(bytes[offset + 8])
+            offset += Self.headerLength
+            return true
+        }
+        while headerCount < Self.headerLength, offset < bytes.count {
+            header = header << 8 | UInt128(bytes[offset])
+            headerCount += 1
+            offset += 1
+        }
+        guard headerCount == Self.headerLength else { return false }
+        headerCount = 0
+        return true
     }
 
     /// - Parameter payload: begins with as much of the frame's payload as has come.

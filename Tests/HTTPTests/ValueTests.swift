@@ -29,6 +29,21 @@ import Testing
         #expect(body.count == 0)
     }
 
+    @Test func prefixGoesBeforeItsBufferThoughAFrameEndsInIt() {
+        var body = OutboundBody()
+        body.append(ByteBuffer(bytes: [6, 7]), after: BytePrefix(0x05_04_03_02_01, count: 5))
+        body.append(ByteBuffer(), after: BytePrefix(0x08, count: 1))
+        #expect(body.count == 8)
+        var out: [UInt8] = []
+        for size in [2, 4, 100] {
+            var frame = [UInt8](repeating: 0, count: size)
+            let count = frame.withUnsafeMutableBytes { body.take(into: $0) }
+            out += frame[..<count]
+        }
+        #expect(out == [1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(body.count == 0)
+    }
+
     @Test func outboundBodyLetsGoOfWhatIsSent() {
         var body = OutboundBody()
         var taken = 0
@@ -75,8 +90,11 @@ import Testing
     @Test func headsThatAreEqualByteForByteAreTheSameObject() {
         var cache = RequestHeadCache()
         func head(_ path: String, _ fields: [(String, String)] = []) -> RequestHead {
-            let list = [(":method", "GET"), (":path", path), (":scheme", "http")] + fields
-            return cache.head(block(list), remoteAddress: nil)
+            let block = block([(":method", "GET"), (":path", path), (":scheme", "http")] + fields)
+            if let head = cache.head(block) { return head }
+            let head = RequestHead(block.decoded(), remoteAddress: nil)
+            cache.keep(head, of: block)
+            return head
         }
         let first = head("/a", [("host", "h"), ("n", "1")])
         #expect(first.method == "GET" && first.path == "/a" && first.scheme == "http" && first.authority == "h")

@@ -53,6 +53,8 @@ extension BaudConfig {
         settings.read(&server.maxBodyBytes, "server.max_body_bytes", 1024...1_073_741_824)
         settings.read(&server.maxConnections, "server.max_connections", 1...1_000_000)
         settings.read(&server.maxConcurrentStreams, "server.max_concurrent_streams", 1...100_000)
+        settings.readSeconds(&server.keepAlive, "server.keepalive_seconds", 1...86_400)
+        settings.readSeconds(&server.keepAliveTimeout, "server.keepalive_timeout_seconds", 1...3600)
         settings.read(&server.tlsCertificate, "server.tls_certificate")
         settings.read(&server.tlsKey, "server.tls_key")
         settings.read(&server.tlsClientAuthorities, "server.tls_client_ca")

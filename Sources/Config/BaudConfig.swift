@@ -29,6 +29,9 @@ public struct BaudConfig: Sendable, Equatable {
         public var maxConnections = 20_000
         /// HTTP/2 streams of one connection.
         public var maxConcurrentStreams = 256
+        /// How long an HTTP/2 client may be silent before it is asked whether it is there, and then before it is given up.
+        public var keepAlive: Duration = .seconds(60)
+        public var keepAliveTimeout: Duration = .seconds(20)
         /// PEM files of the certificate (with its issuers) and its key; with both, the port speaks TLS and nothing else.
         public var tlsCertificate = ""
         public var tlsKey = ""

@@ -77,6 +77,10 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var isBusy = false
     @exclusivity(unchecked) private var isFlushScheduled = false
 
+    /// Nil without keep-alive.
+    @exclusivity(unchecked) var silence: SilenceWatch?
+    /// PINGs that the peer has not acknowledged.
+    private var openPings = 0
     private var openedAt: NIODeadline?
     private var idleSince: NIODeadline?
     /// Whether the peer has begun to speak HTTP/2.
@@ -104,11 +108,13 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.limits = limits
         self.scratch = scratch
         flood = FloodGuard(burst: limits.floodBurst)
+        silence = limits.keepAlive.map(SilenceWatch.init)
         advertisesStreamLimit = if case .server = role { true } else { false }
     }
 
     /// Whether a new stream can be opened, on a client.
     var isAvailable: Bool { session != nil && !isUnavailable }
+    var isIdle: Bool { streams.isEmpty }
     /// Whether the peer's limit of concurrent streams leaves room for another one.
     var hasRoom: Bool {
         guard isAvailable, let session else { return false }
@@ -207,6 +213,7 @@ final class HTTP2Connection: ChannelInboundHandler {
 extension HTTP2Connection {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let session else { return }
+        silence?.heard()
         isReading = true
         inbound = unwrapInboundIn(data)
         let result = inbound.withUnsafeReadableBytes { bytes in
@@ -294,7 +301,8 @@ extension HTTP2Connection {
             hasChanged = true
             count(.settings)
         case HTTP2Frame.ping where marked:
-            finalGoAwayDue = shutdown == .noticed
+            openPings = max(0, openPings - 1)
+            finalGoAwayDue = shutdown == .noticed && openPings == 0
         case HTTP2Frame.ping:
             count(.ping)
         case HTTP2Frame.windowUpdate:
@@ -571,11 +579,10 @@ extension HTTP2Connection: ServerConnection {
     func drain() {
         guard shutdown == .none, session != nil else { return }
         shutdown = .noticed
-        let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
         switch role {
         case .server:
             submit { nghttp2_submit_shutdown_notice($0) }
-            submit { nghttp2_submit_ping($0, none, nil) }
+            ping()
         case .client:
             sendFinalGoAway()
         }
@@ -583,6 +590,11 @@ extension HTTP2Connection: ServerConnection {
         // Of a copy: what is visited may come back here.
         let streams = self.streams
         streams.visitAll { $0.sink.drain() }
+    }
+
+    func ping() {
+        openPings += 1
+        submit { nghttp2_submit_ping($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil) }
     }
 
     private func sendFinalGoAway() {
@@ -613,6 +625,7 @@ extension HTTP2Connection: ServerConnection {
             note(.silence)
             return close()
         }
+        guard sweepSilence(now: now) else { return }
         if shutdown == .noticed { sendFinalGoAway() }
         sweepHeaders(now: now)
         sweepIdle(now: now)

@@ -21,6 +21,9 @@ public struct HTTPLimits: Sendable {
     public var stallTimeout = Duration.seconds(60)
     /// A connection without an exchange for this long is closed. Default 5 min.
     public var idleTimeout = Duration.seconds(300)
+    /// When an HTTP/2 peer from which nothing arrives is asked whether it is there; nil: never. Default: after 60 s, and
+    /// its connection closed after 20 s more.
+    public var keepAlive: KeepAlive? = KeepAlive(time: .seconds(60), includesIdle: true)
     /// Frames of each kind that an HTTP/2 peer may send for nothing; see `FloodGuard`. Default 1,000.
     public var floodBurst = 1_000
     /// Streams that an HTTP/2 peer may reset at once, and then in a second. Default 1,000 and 33.

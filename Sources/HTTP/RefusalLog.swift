@@ -22,6 +22,8 @@ enum Refusal: String, CaseIterable {
     case flood
     /// A request or a response that the peer left standing.
     case stall
+    /// Nothing came from the peer, not even the acknowledgement of a PING.
+    case unresponsive
 }
 
 /// The counters of one port, `http_refusals_total` by reason.

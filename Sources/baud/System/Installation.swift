@@ -69,6 +69,11 @@ final class Installation: Sendable {
         gateway.server = HTTPServer.Configuration(host: config.server.listen.host, port: config.server.listen.port)
         gateway.server.limits.maxConnections = config.server.maxConnections
         gateway.server.limits.maxConcurrentStreams = config.server.maxConcurrentStreams
+        gateway.server.limits.keepAlive = KeepAlive(
+            time: config.server.keepAlive,
+            timeout: config.server.keepAliveTimeout,
+            includesIdle: true
+        )
         if !config.server.tlsCertificate.isEmpty {
             let authorities = config.server.tlsClientAuthorities
             gateway.server.tls = TLSFiles(

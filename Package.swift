@@ -85,7 +85,7 @@ let package = Package(
         ),
         room("Modem", ["Store", "Redis", "Messages", nio("NIOCore"), logging, lifecycle]),
         room("Workflow", ["Store", "Curl", "Messages", "CLinux", logging, collections, subprocess, system]),
-        room("Client", ["RPC", "Messages", nio("NIOCore"), logging, collections]),
+        room("Client", ["RPC", "HTTP", "Messages", nio("NIOCore"), logging, collections]),
 
         .executableTarget(
             name: "baud",

@@ -1,3 +1,4 @@
+internal import HTTP
 public import Logging
 public import Messages
 public import NIOCore
@@ -7,7 +8,9 @@ internal import RPC
 /// A client of a Baud server: threads, runs and their events over gRPC.
 ///
 /// It owns one connection, made by the first call and again after it was lost, which all calls share. It may be used
-/// from anywhere. Calls have a deadline of 30 seconds, retries included, and end early when their task is cancelled.
+/// from anywhere. Calls have a deadline of 30 seconds, retries included, and end early when their task is cancelled. A
+/// server that is silent for 30 seconds while it owes an answer or events is asked whether it is there, and counts as
+/// lost when it says nothing for 20 more.
 ///
 /// A call that finds the server unavailable is made again, a few times, if that cannot do a thing twice: all that only
 /// read, `cancelRun`, and those that were given an idempotency key.
@@ -23,22 +26,44 @@ public final class BaudClient: Sendable {
     /// Connects to nothing yet.
     ///
     /// - Parameters:
-    ///   - url: `http://host:port`.
+    ///   - url: `http://host:port` or `https://host:port`.
+    ///   - credentials: for `https`; by default the system's authorities are trusted.
     ///   - group: one of its loops carries the connection.
-    /// - Throws: ``BaudClientError/Code/invalidArgument`` when the URL is not of that form.
-    public convenience init(url: String, group: any EventLoopGroup, logger: Logger) throws(BaudClientError) {
-        try self.init(url: url, group: group, logger: logger, callRetries: .calls, eventRetries: .events)
+    /// - Throws: ``BaudClientError/Code/invalidArgument`` when the URL is not of that form, or a file cannot be used.
+    public convenience init(
+        url: String,
+        credentials: TLSCredentials = TLSCredentials(),
+        group: any EventLoopGroup,
+        logger: Logger
+    ) throws(BaudClientError) {
+        try self.init(
+            url: url,
+            credentials: credentials,
+            group: group,
+            logger: logger,
+            callRetries: .calls,
+            eventRetries: .events
+        )
     }
 
     init(
         url: String,
+        credentials: TLSCredentials = TLSCredentials(),
         group: any EventLoopGroup,
         logger: Logger,
         callRetries: RetryPolicy,
         eventRetries: RetryPolicy
     ) throws(BaudClientError) {
         let address = try ServerAddress(url: url)
-        channel = RPCChannel(host: address.host, port: address.port, group: group, logger: logger)
+        let tls = try address.makeTLS(credentials)
+        channel = RPCChannel(
+            host: address.host,
+            port: address.port,
+            tls: tls,
+            keepAlive: KeepAlive(time: .seconds(30)),
+            group: group,
+            logger: logger
+        )
         self.callRetries = callRetries
         self.eventRetries = eventRetries
         self.logger = logger

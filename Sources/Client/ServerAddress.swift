@@ -1,6 +1,7 @@
-/// Where a server is, out of its URL: `http://host`, `http://host:port` or `http://[address]:port`, each with or without
-/// a slash at the end (RFC 3986 section 3.2).
+/// Where a server is, out of its URL: `http://host`, `http://host:port` or `http://[address]:port`, or the same with
+/// `https`, each with or without a slash at the end (RFC 3986 section 3.2).
 struct ServerAddress: Equatable {
+    let usesTLS: Bool
     let host: String
     let port: Int
 
@@ -9,20 +10,20 @@ struct ServerAddress: Equatable {
         func refuse(_ reason: String) -> BaudClientError { BaudClientError(.invalidArgument, "\(url): \(reason)") }
 
         let scheme = url.prefix { $0 != ":" }.lowercased()
-        guard scheme != "https" else { throw refuse("only http is spoken; let a proxy on this side add TLS") }
-        guard scheme == "http", url.dropFirst(scheme.count).hasPrefix("://") else {
-            throw refuse("a server's URL begins with http://")
+        guard scheme == "http" || scheme == "https", url.dropFirst(scheme.count).hasPrefix("://") else {
+            throw refuse("a server's URL begins with http:// or https://")
         }
-        var authority = url.dropFirst("http://".count)
+        usesTLS = scheme == "https"
+        var authority = url.dropFirst(scheme.count + "://".count)
         if authority.hasSuffix("/") { authority.removeLast() }
         guard !authority.contains(where: { "/?#@ ".contains($0) }) else {
-            throw refuse("a server's URL is http://host:port and nothing more")
+            throw refuse("a server's URL is \(scheme)://host:port and nothing more")
         }
         let (host, port) = Self.split(authority)
         guard let host, !host.isEmpty else { throw refuse("there is no host") }
         self.host = String(host)
         guard let port else {
-            self.port = 80
+            self.port = usesTLS ? 443 : 80
             return
         }
         guard let number = UInt16(port), number > 0 else { throw refuse("the port is not between 1 and 65535") }

@@ -20,7 +20,7 @@ public struct ConnectError: Error, Sendable, CustomStringConvertible {
         case let error as NIOConnectionError: self.init(describing: error)
         case let error as IOError: self.init(String(cString: strerror(error.errnoCode)), cause: error)
         case ChannelError.connectTimeout: self.init("no answer", cause: error)
-        case _: self.init("\(error)", cause: error)
+        case _: self = ConnectError(describingTLS: error) ?? ConnectError("\(error)", cause: error)
         }
     }
 

@@ -1,7 +1,7 @@
 public import NIOCore
 import NIOPosix
 
-/// A client's connection to one server by cleartext HTTP/2 with prior knowledge; bound to its event loop.
+/// A client's connection to one server by HTTP/2, over TLS or with prior knowledge; bound to its event loop.
 ///
 /// Any number of requests share it. When it becomes unavailable (a GOAWAY, an error, the end of the connection) the
 /// requests under way may still finish; a new one needs a new connection.
@@ -18,23 +18,36 @@ public final class HTTP2Client {
 
     /// Connects.
     ///
-    /// - Parameter timeout: for the system to connect, and again for the server to answer in HTTP/2.
+    /// - Parameters:
+    ///   - tls: nil for cleartext.
+    ///   - keepAlive: nil to wait for a silent server for ever.
+    ///   - timeout: for the system to connect, and again for the server to answer in HTTP/2.
     /// - Returns: a future that fails with ``ConnectError``.
     public static func connect(
         host: String,
         port: Int,
+        tls: ClientTLS? = nil,
+        keepAlive: KeepAlive? = nil,
         on eventLoop: any EventLoop,
         timeout: Duration = .seconds(10)
     ) -> EventLoopFuture<NIOLoopBound<HTTP2Client>> {
-        ClientBootstrap(group: eventLoop)
+        var limits = HTTPLimits.client
+        limits.keepAlive = keepAlive
+        return ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout.timeAmount)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 * 1024))
             .connect(host: host, port: port)
-            .flatMap { channel in
+            .flatMap { [limits] channel in
                 let outcome = eventLoop.makePromise(of: NIOLoopBound<HTTP2Client>.self)
                 do {
-                    let handshake = ClientHandshake(timeout: timeout.timeAmount, outcome: outcome)
+                    if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler(host: host)) }
+                    let handshake = ClientHandshake(
+                        usesTLS: tls != nil,
+                        limits: limits,
+                        timeout: timeout.timeAmount,
+                        outcome: outcome
+                    )
                     try channel.pipeline.syncOperations.addHandler(handshake)
                 } catch {
                     outcome.fail(error)
@@ -88,7 +101,7 @@ public final class HTTP2Client {
 
 extension HTTPLimits {
     /// A client trusts its server with more of everything but time, which its calls bound themselves.
-    static let client: HTTPLimits = {
+    fileprivate static let client: HTTPLimits = {
         var limits = HTTPLimits()
         limits.maxHeaderListBytes = 64 * 1024
         limits.floodBurst = 10_000

@@ -12,6 +12,8 @@ import NIOCore
 final class Connector {
     private let host: String
     private let port: Int
+    private let tls: ClientTLS?
+    private let keepAlive: KeepAlive?
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var connection: NIOLoopBound<HTTP2Client>?
@@ -27,9 +29,18 @@ final class Connector {
     static let maxWaiting = 10_000
     private static let maxFruitless = 3
 
-    init(host: String, port: Int, eventLoop: any EventLoop, logger: Logger) {
+    init(
+        host: String,
+        port: Int,
+        tls: ClientTLS?,
+        keepAlive: KeepAlive?,
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) {
         self.host = host
         self.port = port
+        self.tls = tls
+        self.keepAlive = keepAlive
         self.eventLoop = eventLoop
         self.logger = logger
     }
@@ -75,7 +86,8 @@ extension Connector {
     private func connect() {
         let promise = eventLoop.makePromise(of: Void.self)
         attempt = promise.futureResult
-        HTTP2Client.connect(host: host, port: port, on: eventLoop).assumeIsolated().whenComplete { result in
+        let connected = HTTP2Client.connect(host: host, port: port, tls: tls, keepAlive: keepAlive, on: eventLoop)
+        connected.assumeIsolated().whenComplete { result in
             self.attempt = nil
             switch result {
             case .success(let client): self.connected(client)

@@ -1,4 +1,4 @@
-import HTTP
+public import HTTP
 public import Logging
 public import NIOCore
 
@@ -14,28 +14,42 @@ public import NIOCore
 public final class RPCChannel: Sendable {
     private let eventLoop: any EventLoop
     private let connector: NIOLoopBoundBox<Connector>
+    private let scheme: String
     private let authority: String
     private let maxMessageBytes: Int
     private let compression: Compression?
 
     /// - Parameters:
+    ///   - tls: nil for cleartext.
+    ///   - keepAlive: how a server that is gone without a word is found out while there are calls, which then fail with
+    ///     UNAVAILABLE. Nil by default: servers of other makes may count frequent PINGs as abuse.
     ///   - group: one of its loops carries the connection.
     ///   - maxMessageBytes: what a message of the server may have; a longer one ends the call with RESOURCE_EXHAUSTED.
     ///   - compression: how to compress requests, those that become shorter by it.
     public init(
         host: String,
         port: Int,
+        tls: ClientTLS? = nil,
+        keepAlive: KeepAlive? = nil,
         group: any EventLoopGroup,
         logger: Logger,
         maxMessageBytes: Int = 4 * 1024 * 1024,
         compression: Compression? = nil
     ) {
         eventLoop = group.any()
+        scheme = tls == nil ? "http" : "https"
         authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         self.maxMessageBytes = maxMessageBytes
         self.compression = compression
         connector = .makeBoxSendingValue(
-            Connector(host: host, port: port, eventLoop: eventLoop, logger: logger),
+            Connector(
+                host: host,
+                port: port,
+                tls: tls,
+                keepAlive: keepAlive,
+                eventLoop: eventLoop,
+                logger: logger
+            ),
             eventLoop: eventLoop
         )
     }
@@ -179,6 +193,6 @@ public final class RPCChannel: Sendable {
         if let compression { headers.add("grpc-encoding", compression.rawValue) }
         if let timeout { headers.add("grpc-timeout", GRPCTimeout.format(timeout)) }
         metadata.append(to: &headers)
-        return RequestHead(method: "POST", path: path, authority: authority, headers: headers)
+        return RequestHead(method: "POST", path: path, scheme: scheme, authority: authority, headers: headers)
     }
 }

@@ -194,15 +194,17 @@ import Testing
     @Test(arguments: [
         ("http://localhost:8080", "localhost", 8080), ("HTTP://localhost:8080/", "localhost", 8080),
         ("http://10.0.0.1", "10.0.0.1", 80), ("http://[::1]:9", "::1", 9), ("http://[::1]", "::1", 80),
+        ("https://a.example", "a.example", 443), ("https://a.example:80/", "a.example", 80),
     ])
     func urlsThatAreTaken(url: String, host: String, port: Int) throws {
         let address = try ServerAddress(url: url)
         #expect(address.host == host)
         #expect(address.port == port)
+        #expect(address.usesTLS == url.hasPrefix("https"))
     }
 
     @Test(arguments: [
-        "", "localhost:8080", "https://localhost", "http://", "http://:80", "http://a:0", "http://a:65536",
+        "", "localhost:8080", "ftp://localhost", "https:localhost", "http://", "https://", "http://:80", "http://a:0", "http://a:65536",
         "http://a:b",
         "http://a:1/path", "http://user@a", "http://a:1:2", "http://[::1", "http://[::1]x", "http://a:", "http:/a",
     ])

@@ -1,3 +1,4 @@
+import HTTP
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -50,11 +51,12 @@ final class ScriptedPeer: ChannelInboundHandler {
     /// Listens for the length of `body`, with a channel to it.
     static func serve(
         greeting: [UInt8] = Frames.settings,
+        keepAlive: KeepAlive? = nil,
         _ script: @escaping Script,
         _ body: (RPCChannel) async throws -> Void
     ) async throws {
         let count = Mutex(0)
-        try await listen { channel in
+        try await listen(keepAlive: keepAlive) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let number = count.withLock { count in
                     defer { count += 1 }
@@ -69,13 +71,14 @@ final class ScriptedPeer: ChannelInboundHandler {
     }
 
     static func listen(
+        keepAlive: KeepAlive? = nil,
         _ accept: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>,
         _ body: (RPCChannel) async throws -> Void
     ) async throws {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer(accept)
             .bind(host: "127.0.0.1", port: 0).get()
-        try await body(testChannel(port: listener.localAddress?.port ?? 0))
+        try await body(testChannel(port: listener.localAddress?.port ?? 0, keepAlive: keepAlive))
         try await listener.close()
     }
 }

@@ -11,6 +11,7 @@ let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 func withServer(
     limits: HTTPLimits = HTTPLimits(),
     maxMessageBytes: Int = 4 * 1024 * 1024,
+    tls: TLSFiles? = nil,
     methods: (inout MethodRouter) -> Void,
     _ body: (_ port: Int, _ server: HTTPServer) async throws -> Void
 ) async throws {
@@ -18,6 +19,7 @@ func withServer(
     methods(&router)
     var configuration = HTTPServer.Configuration(port: 0)
     configuration.limits = limits
+    configuration.tls = tls
     let server = HTTPServer(configuration: configuration, group: .singleton, logger: quiet, router: router)
     let address = try await server.start()
     do {
@@ -42,9 +44,15 @@ func withChannel(
     }
 }
 
-func testChannel(port: Int, compression: Compression? = nil) -> RPCChannel {
-    let group = MultiThreadedEventLoopGroup.singleton
-    return RPCChannel(host: "127.0.0.1", port: port, group: group, logger: quiet, compression: compression)
+func testChannel(port: Int, compression: Compression? = nil, keepAlive: KeepAlive? = nil) -> RPCChannel {
+    RPCChannel(
+        host: "127.0.0.1",
+        port: port,
+        keepAlive: keepAlive,
+        group: MultiThreadedEventLoopGroup.singleton,
+        logger: quiet,
+        compression: compression
+    )
 }
 
 /// Counts from any thread.

@@ -12,9 +12,25 @@ struct ServerOptions: ParsableArguments {
     )
     var url = Environment.value("BAUD_SERVER") ?? "http://127.0.0.1:8080"
 
+    // As curl and grpcurl name them.
+
+    @Option(help: ArgumentHelp("For https: who may have issued the server's certificate (PEM).", valueName: "file"))
+    var cacert: String?
+
+    @Option(help: ArgumentHelp("For https: the certificate to show to the server (PEM).", valueName: "file"))
+    var cert: String?
+
+    @Option(help: ArgumentHelp("The key of that certificate (PEM), if it is not in the same file.", valueName: "file"))
+    var key: String?
+
     func makeClient() throws(BaudClientError) -> BaudClient {
         let quiet = Logger(label: "baud", factory: { _ in SwiftLogNoOpLogHandler() })
-        return try BaudClient(url: url, group: MultiThreadedEventLoopGroup.singleton, logger: quiet)
+        return try BaudClient(
+            url: url,
+            credentials: TLSCredentials(authorities: cacert, certificate: cert, privateKey: key),
+            group: MultiThreadedEventLoopGroup.singleton,
+            logger: quiet
+        )
     }
 
     /// Runs a command with a client. A failed call is told on standard error, with what may be done about it.

@@ -96,10 +96,18 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The two sides of gRPC's interoperability tests.
+        room("Interop", ["RPC", nio("NIOCore")]),
         .executableTarget(
             name: "interop-server",
-            dependencies: ["RPC", "HTTP", nio("NIOCore"), nio("NIOPosix"), logging, signals],
+            dependencies: ["Interop", "RPC", "HTTP", nio("NIOCore"), nio("NIOPosix"), logging, signals],
             path: "Sources/InteropServer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "interop-client",
+            dependencies: ["Interop", "RPC", "HTTP", nio("NIOCore"), nio("NIOPosix"), logging],
+            path: "Sources/InteropClient",
             swiftSettings: settings
         ),
         .executableTarget(

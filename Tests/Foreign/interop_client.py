@@ -36,8 +36,12 @@ def compile_stubs(folder: Path):
 class Cases:
     """The test cases; each is a method and fails by an exception."""
 
-    def __init__(self, address: str):
-        self.channel = grpc.insecure_channel(address)
+    def __init__(self, address: str, authority: bytes | None = None):
+        """With an authority, in PEM, it is TLS."""
+        if authority:
+            self.channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority))
+        else:
+            self.channel = grpc.insecure_channel(address)
         self.m = importlib.import_module("grpc.testing.messages_pb2")
         self.empty = importlib.import_module("grpc.testing.empty_pb2").Empty()
         services = importlib.import_module("grpc.testing.test_pb2_grpc")

@@ -1,11 +1,11 @@
-import NIOCore
-import RPC
+package import NIOCore
+package import RPC
 
 /// Reads the fields of a protobuf message one after the other (protobuf "Encoding"). Unknown ones can be passed over.
 ///
-/// Only this server needs messages that are not of the contract; so it reads and writes them itself.
-struct WireReader {
-    enum Value {
+/// Only the test service needs messages that are not of the contract; so they are read and written here.
+package struct WireReader {
+    package enum Value {
         case number(UInt64)
         case bytes(ByteBuffer)
         /// Of a fixed size, which none of the fields here has.
@@ -14,14 +14,14 @@ struct WireReader {
 
     private var rest: ByteBuffer
 
-    init(_ message: ByteBuffer) {
+    package init(_ message: ByteBuffer) {
         rest = message
     }
 
     /// The next field; nil at the end.
     ///
     /// - Throws: INTERNAL for what is no protobuf.
-    mutating func next() throws(Status) -> (number: UInt64, value: Value)? {
+    package mutating func next() throws(Status) -> (number: UInt64, value: Value)? {
         guard rest.readableBytes > 0 else { return nil }
         let tag = try varint()
         guard tag >> 3 != 0 else { throw Self.malformed }
@@ -54,21 +54,23 @@ struct WireReader {
         return .other
     }
 
-    static let malformed = Status(.internal, "the message is no valid protobuf")
+    package static let malformed = Status(.internal, "the message is no valid protobuf")
 }
 
 /// Writes the fields of a protobuf message; as proto3 has it, none that is zero or empty.
-struct WireWriter {
-    private(set) var message = ByteBuffer()
+package struct WireWriter {
+    package private(set) var message = ByteBuffer()
 
-    mutating func write(_ value: Int, field: UInt64) {
+    package init() {}
+
+    package mutating func write(_ value: Int, field: UInt64) {
         guard value != 0 else { return }
         varint(field << 3)
         varint(UInt64(bitPattern: Int64(value)))
     }
 
     /// Writes bytes or an embedded message, an empty one too.
-    mutating func write(_ bytes: ByteBuffer, field: UInt64) {
+    package mutating func write(_ bytes: ByteBuffer, field: UInt64) {
         varint(field << 3 | 2)
         varint(UInt64(bytes.readableBytes))
         message.writeImmutableBuffer(bytes)

@@ -118,8 +118,8 @@ def stop_redis(system: System, dice: random.Random) -> Struck:
 
 def cut_proxy(system: System, dice: random.Random) -> Struck:
     """Some replies end in their middle, whatever commands they are for."""
-    for _ in range(dice.randrange(1, 6)):
-        system.proxy.cut(dice.randrange(1, 6))
+    for _ in range(dice.randrange(4, 12)):
+        system.proxy.cut(dice.randrange(2, 16))
         time.sleep(dice.uniform(0.05, 0.4))
     return Struck()
 

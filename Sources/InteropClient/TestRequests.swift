@@ -54,8 +54,8 @@ func payloadSize(_ response: ByteBuffer) throws -> Int {
         var parts = WireReader(payload)
         while let part = try parts.next() {
             guard case (2, .bytes(let body)) = part else { continue }
-            guard body.readableBytesView.allSatisfy({ $0 == 0 }) else { throw WireReader.malformed }
             size = body.readableBytes
+            guard body == ByteBuffer(repeating: 0, count: size) else { throw WireReader.malformed }
         }
     }
     return size

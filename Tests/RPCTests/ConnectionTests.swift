@@ -77,7 +77,7 @@ import Testing
 
     @Test func callWaitsForAServerThatIsNotThereYet() async throws {
         var router = MethodRouter(logger: quiet)
-        router.local("/t/Echo") { message, _ in message }
+        router.unary("/t/Echo") { message, _ in message }
         // A port that was free a moment ago.
         let (first, port) = try await serve(router)
         await first.shutdown(grace: .zero)

@@ -20,7 +20,7 @@ import Testing
             clientAuthorities: clientAuthorities
         )
         try await withServer(tls: files) {
-            $0.local("/t/Echo") { message, _ in message }
+            $0.unary("/t/Echo") { message, _ in message }
         } _: { port, _ in
             try await body(port)
         }
@@ -115,7 +115,7 @@ import Testing
         let certificates = try TestCertificates()
         let tls = try ClientTLS(authorities: certificates.authority)
         try await withServer {
-            $0.local("/t/Echo") { message, _ in message }
+            $0.unary("/t/Echo") { message, _ in message }
         } _: { port, _ in
             let reason = await failure(port: port, tls)
             #expect(reason == "the server does not speak TLS")

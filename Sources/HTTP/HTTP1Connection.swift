@@ -18,8 +18,10 @@ final class HTTP1Connection: ChannelInboundHandler {
 
     /// Called once, when the channel has ended.
     var onClose: (() -> Void)?
-    /// Set by the guard when a head has begun and not ended.
-    var headIsPending = false
+    /// Set by the guard when a head has begun and not ended; the time for it runs from then.
+    var headIsPending = false {
+        didSet { if headIsPending, !oldValue { progressed = true } }
+    }
     /// Whether the parser stands between two requests.
     private(set) var awaitsHead = true
     /// How many parts the parser has produced.
@@ -43,6 +45,7 @@ final class HTTP1Connection: ChannelInboundHandler {
     private var unconsumed = 0
 
     /// What the sweep watches.
+    private var pace = BodyPace()
     private var progressed = true
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
@@ -173,6 +176,7 @@ extension HTTP1Connection {
     private func receivedBody(_ bytes: ByteBuffer) {
         guard !turn.responseEnded else { return }
         unconsumed += bytes.readableBytes
+        pace.receive(bytes.readableBytes)
         exchange?.received(bytes)
     }
 
@@ -187,9 +191,10 @@ extension HTTP1Connection {
         refusals.note(rejection.refusal)
         if let exchange {
             turn.isKeepAlive = false
-            exchange.receivedEnd(.failure(.malformed(rejection.message)))
             guard !exchange.hasResponded else { return close() }
-            exchange.respond(rejection.head, body: ByteBuffer(string: rejection.body))
+            // The handler may answer it in its own form; but of a peer that is too slow it knows nothing.
+            if rejection != .bodyTimeout { exchange.receivedEnd(.failure(.malformed(rejection.message))) }
+            if !exchange.hasResponded { exchange.respond(rejection.head, body: ByteBuffer(string: rejection.body)) }
         } else {
             turn = HTTP1Turn()
             write(HTTP1Encoder.head(rejection.head, version: .http1_1, connection: "close"))
@@ -327,6 +332,7 @@ extension HTTP1Connection: ServerConnection {
     }
 
     func sweep(now: NIODeadline) {
+        sweepPace(now: now)
         if progressed {
             progressed = false
             lastProgress = now
@@ -341,6 +347,14 @@ extension HTTP1Connection: ServerConnection {
         case .open:
             sweepOpen(silence: silence)
         }
+    }
+
+    /// A body that trickles is as bad as one that stays away.
+    private func sweepPace(now: NIODeadline) {
+        guard phase == .open, let exchange, !turn.requestEnded, !isPaused, exchange.awaitsPeer, !turn.expectsContinue
+        else { return pace.pause() }
+        let period = limits.headerTimeout.timeAmount
+        if pace.isTooSlow(now: now, period: period, bytesPerSecond: limits.minBodyRate) { fail(.bodyTimeout) }
     }
 
     private func sweepOpen(silence: TimeAmount) {

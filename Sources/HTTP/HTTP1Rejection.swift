@@ -11,6 +11,7 @@ struct HTTP1Rejection: Error, Equatable {
     static let targetTooLong = HTTP1Rejection(status: 414, message: "the request line is too long")
     static let headersTooLarge = HTTP1Rejection(status: 431, message: "the header fields are too large")
     static let headerTimeout = HTTP1Rejection(status: 408, message: "the request took too long")
+    static let bodyTimeout = HTTP1Rejection(status: 408, message: "the body comes too slowly")
 
     /// What the parser found.
     init(_ error: HTTPParserError) {
@@ -33,7 +34,7 @@ struct HTTP1Rejection: Error, Equatable {
 
     var refusal: Refusal {
         switch status {
-        case 408: .headerTimeout
+        case 408: .timeout
         case 414, 431: .headerSize
         case _: .malformed
         }

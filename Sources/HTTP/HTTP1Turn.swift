@@ -12,7 +12,7 @@ struct HTTP1Turn {
     var isKeepAlive = false
     private(set) var framing = Framing.plain
     /// The client holds its body back until it is asked for it (RFC 9110 section 10.1.1).
-    private var expectsContinue = false
+    private(set) var expectsContinue = false
     private let version: HTTPVersion
 
     init() {

@@ -76,6 +76,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// Set while the connection sends or delivers, both of which can lead back here.
     @exclusivity(unchecked) private var isBusy = false
     @exclusivity(unchecked) private var isFlushScheduled = false
+    /// Whether DATA was sent since the last sweep.
+    @exclusivity(unchecked) private var hasSentData = false
 
     /// Nil without keep-alive.
     @exclusivity(unchecked) var silence: SilenceWatch?
@@ -86,7 +88,11 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// Whether the peer has begun to speak HTTP/2.
     private(set) var settingsReceived = false
     private var shutdown = Shutdown.none
+    /// The first GOAWAY has left, and a PING is to follow: nghttp2 would send it ahead, which would prove nothing.
+    private var probeDue = false
     private var finalGoAwayDue = false
+    /// Whether a sweep has come by since the first GOAWAY.
+    private var noticeHasAged = false
     /// When a connection that has ended its side is closed, should the peer not do it before.
     private var lingersUntil: NIODeadline?
     private var isUnavailable = false
@@ -226,13 +232,14 @@ extension HTTP2Connection {
             unconsumed = 0
         }
         if !refused.isEmpty { refuseStreams() }
-        if result == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
-        if let violation { submit { nghttp2_session_terminate_session($0, violation) } }
+        let isFlood = result < 0 && Self.floodErrors.contains(result)
+        if isFlood { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
+        terminateIfViolated()
         if finalGoAwayDue { sendFinalGoAway() }
         deliver()
         (inbound, inboundStart) = (ByteBuffer(), nil)
         if result < 0 {
-            note(.malformed)
+            if !isFlood { note(.malformed) }
             isReading = false
             flush()
             finish(context)
@@ -242,6 +249,15 @@ extension HTTP2Connection {
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         flush()
+    }
+
+    /// What nghttp2 says of too many CONTINUATION frames, and of acknowledgements that the peer does not read.
+    private static let floodErrors = [
+        Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue), Int(NGHTTP2_ERR_FLOODED.rawValue),
+    ]
+
+    private func terminateIfViolated() {
+        if let violation { submit { nghttp2_session_terminate_session($0, violation) } }
     }
 
     /// Finds what nghttp2 passes over.
@@ -482,6 +498,12 @@ extension HTTP2Connection {
         // A stream that is refilled as fast as it drains must not keep the loop from its other connections.
         var rounds = 16
         while rounds > 0, let context, context.channel.isWritable, sendOnce(context) || !touched.isEmpty {
+            // A reset that the peer has provoked was perhaps one too many.
+            terminateIfViolated()
+            if probeDue {
+                probeDue = false
+                ping()
+            }
             deliver()
             rounds -= 1
         }
@@ -533,17 +555,24 @@ extension HTTP2Connection {
     func sentFrame(_ header: nghttp2_frame_hd, code: UInt32) {
         switch header.type {
         case HTTP2Frame.data, HTTP2Frame.headers:
-            if header.type == HTTP2Frame.data { flood.sentData() }
+            if header.type == HTTP2Frame.data {
+                flood.sentData()
+                hasSentData = true
+            }
             // A client may end its side first, a server has no use for what follows its answer.
             guard case .server = role, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
             withStream(header.stream_id) { $0.recordAnswered() }
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
             if !isOwn { count(.provokedReset) }
-        case HTTP2Frame.goAway where code == NGHTTP2_ENHANCE_YOUR_CALM.rawValue:
+        // INTERNAL_ERROR is what nghttp2 says when the peer resets too many streams.
+        case HTTP2Frame.goAway
+        where [NGHTTP2_ENHANCE_YOUR_CALM.rawValue, NGHTTP2_INTERNAL_ERROR.rawValue].contains(code):
             note(.flood)
         case HTTP2Frame.goAway where code != NGHTTP2_NO_ERROR.rawValue:
             note(.malformed)
+        case HTTP2Frame.goAway:
+            probeDue = shutdown == .noticed
         case _:
             break
         }
@@ -582,7 +611,6 @@ extension HTTP2Connection: ServerConnection {
         switch role {
         case .server:
             submit { nghttp2_submit_shutdown_notice($0) }
-            ping()
         case .client:
             sendFinalGoAway()
         }
@@ -626,12 +654,33 @@ extension HTTP2Connection: ServerConnection {
             return close()
         }
         guard sweepSilence(now: now) else { return }
-        if shutdown == .noticed { sendFinalGoAway() }
+        sweepShutdown()
         sweepHeaders(now: now)
         sweepIdle(now: now)
-        let timeout = limits.stallTimeout.timeAmount
+        let timeout = stallTimeout
         let streams = self.streams
-        streams.visitAll { $0.sweep(now: now, timeout: timeout) }
+        streams.visitAll { $0.sweep(now: now, timeout: timeout, connectionMoves: hasSentData) }
+        hasSentData = false
+    }
+
+    /// The more a peer leaves unread, the less time it gets: what it makes the server hold is bounded by bytes and time.
+    private var stallTimeout: TimeAmount {
+        let full = limits.stallTimeout.timeAmount
+        return unsent <= HTTPLimits.connectionWriteAhead
+            ? full : .nanoseconds(full.nanoseconds / Int64(unsent) * Int64(HTTPLimits.connectionWriteAhead))
+    }
+
+    /// Whether a stream could send, if it were its turn.
+    func hasWindow(_ id: Int32) -> Bool {
+        guard let session else { return false }
+        return nghttp2_session_get_stream_remote_window_size(session, id) > 0
+    }
+
+    /// A peer that does not answer the PING has a second or two to hear of the first GOAWAY.
+    private func sweepShutdown() {
+        guard shutdown == .noticed else { return }
+        if noticeHasAged { sendFinalGoAway() }
+        noticeHasAged = true
     }
 
     /// Nothing else may arrive inside a header block, so a peer that leaves one open holds up its connection.
@@ -642,7 +691,7 @@ extension HTTP2Connection: ServerConnection {
         }
         if let slowBlock, slowBlock.number == blocksBegun {
             guard now - slowBlock.since >= limits.headerTimeout.timeAmount else { return }
-            note(.headerTimeout)
+            note(.timeout)
             close()
         } else {
             slowBlock = (blocksBegun, now)

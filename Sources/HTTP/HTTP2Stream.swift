@@ -280,9 +280,11 @@ extension HTTP2Stream {
         }
     }
 
-    /// Resets a stream on which the peer has let nothing move for `timeout`, although it was its turn.
-    func sweep(now: NIODeadline, timeout: TimeAmount) {
-        let peersTurn = outbound.count > 0 || (!remoteEnded && sink.awaitsPeer)
+    /// Resets a stream on which the peer has let nothing move for `timeout`, although it was its turn. A stream that
+    /// waits for others of a connection that moves has no part in that.
+    func sweep(now: NIODeadline, timeout: TimeAmount, connectionMoves: Bool) {
+        let isHeldBack = outbound.count > 0 && !(connectionMoves && connection?.hasWindow(id) == true)
+        let peersTurn = isHeldBack || (outbound.count == 0 && !remoteEnded && sink.awaitsPeer)
         if progressed || !peersTurn {
             progressed = false
             lastProgress = now

@@ -1,9 +1,9 @@
 import NIOCore
 
 /// What one listening port allows its peers. Every value is a bound on memory or on time.
-public struct HTTPLimits: Sendable {
-    /// Connections open at once; one more is accepted and closed at once. Default 10,000.
-    public var maxConnections = 10_000
+public struct HTTPLimits: Sendable, Equatable {
+    /// Connections open at once; one more is accepted and closed at once. Default 20,000.
+    public var maxConnections = 20_000
     /// Streams open at once on one HTTP/2 connection; one more is refused. Default 256.
     public var maxConcurrentStreams = 256
     /// Bytes of a decoded header list, each field counted with 32 bytes more (RFC 9113 section 6.5.2). Default 16 KiB.
@@ -16,8 +16,10 @@ public struct HTTPLimits: Sendable {
     public var prefaceTimeout = Duration.seconds(10)
     /// From the first byte of an HTTP/1 request to the end of its header. Default 15 s.
     public var headerTimeout = Duration.seconds(15)
+    /// Bytes a second of an HTTP/1 request's body, on average over ``headerTimeout``; a slower one is cut off. Default 100.
+    public var minBodyRate = 100
     /// An exchange ends when for this long nothing arrives of a request that has no response yet, or nothing of a
-    /// response can be sent. Default 60 s.
+    /// response can be sent; sooner on a connection that leaves more than 4 MiB of responses unread. Default 60 s.
     public var stallTimeout = Duration.seconds(60)
     /// A connection without an exchange for this long is closed. Default 5 min.
     public var idleTimeout = Duration.seconds(300)

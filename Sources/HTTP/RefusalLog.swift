@@ -14,8 +14,8 @@ enum Refusal: String, CaseIterable {
     case malformed
     /// A header list, or a request line, that is too large.
     case headerSize = "header_size"
-    /// A header that was not completed in time.
-    case headerTimeout = "header_timeout"
+    /// A header that was not completed in time, or a body that came too slowly.
+    case timeout
     /// A stream above the number of those that may be open.
     case streams
     /// Too many frames that serve no request.

@@ -168,6 +168,24 @@ import Testing
         }
     }
 
+    @Test func bodyThatTricklesIsCutOff() async throws {
+        var limits = HTTPLimits()
+        limits.headerTimeout = .seconds(1)
+        try await withServer(limits: limits, handler: echo) { port, _ in
+            let slow = try await RawConnection.connect(port: port)
+            try await slow.send("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n")
+            let trickle = Task {
+                while !Task.isCancelled {
+                    try await slow.send("x")
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            #expect(await slow.receive().hasPrefix("HTTP/1.1 408 "))
+            trickle.cancel()
+            _ = await trickle.result
+        }
+    }
+
     @Test func silentConnectionIsClosed() async throws {
         var limits = HTTPLimits()
         limits.prefaceTimeout = .seconds(1)

@@ -86,7 +86,9 @@ import Testing
                 try await other.send("GET /\(start) HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(await other.receive { $0.hasSuffix("GET /\(start) []") }.hasSuffix("GET /\(start) []"))
             }
-            _ = await attacker.receive()
+            // Type, flags and stream; the length is that of what nghttp2 says to it.
+            let goAway = String(decoding: [7, 0, 0, 0, 0, 0], as: UTF8.self)
+            #expect(await attacker.receive().contains(goAway))
             #expect(residentKilobytes - memory < 32 * 1024)
         }
     }
@@ -162,6 +164,30 @@ import Testing
             #expect(event?.0 == .reset(8))
             #expect(event.map { $0.1 <= 66_000 } == true)
         }
+    }
+
+    @Test func whoLeavesMuchUnreadGetsLessTime() async throws {
+        var limits = HTTPLimits()
+        limits.stallTimeout = .seconds(40)
+        let (closed, continuation) = AsyncStream.makeStream(of: Int.self)
+        try await withServer(limits: limits) { exchange in
+            let size = exchange.request.headers["a"] == nil ? 2_000_000 : 1_000_000
+            exchange.onClose = { _ in continuation.yield(size) }
+            exchange.respond(ResponseHead(status: 200), body: ByteBuffer(repeating: 1, count: size))
+        } _: { port, _ in
+            let noWindow = Self.preface + Self.frame(4, stream: 0, [0, 4, 0, 0, 0, 0])
+            let modest = try await RawConnection.connect(port: port)
+            let small = Self.get + [0x40, 1, UInt8(ascii: "a"), 1, UInt8(ascii: "b")]
+            try await modest.send(noWindow + Self.frame(1, flags: 5, stream: 1, small))
+            _ = await modest.receive { $0.count > 40 }
+            let greedy = try await RawConnection.connect(port: port)
+            let requests = (0..<32).flatMap { Self.frame(1, flags: 5, stream: 2 * $0 + 1, Self.get) }
+            try await greedy.send(noWindow + requests)
+            var sizes = closed.makeAsyncIterator()
+            // 64 MB are held: the time is a sixteenth of 40 s, and that of the other connection is all of it.
+            for _ in 0..<32 { #expect(await sizes.next() == 2_000_000) }
+        }
+        continuation.finish()
     }
 
     @Test func bodyOverTheLimitIsAnsweredAndItsSenderStopped() async throws {

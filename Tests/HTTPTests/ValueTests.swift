@@ -194,4 +194,25 @@ import Testing
         let answers = [asked.takeContinue(), asked.takeContinue()]
         #expect(answers == [true, false])
     }
+
+    @Test func bodyPaceIsThatOfEachPeriodAndOnlyOfThePeersTime() {
+        var pace = BodyPace()
+        func isTooSlow(_ second: Int) -> Bool {
+            pace.isTooSlow(
+                now: .uptimeNanoseconds(0) + .seconds(Int64(second)),
+                period: .seconds(15),
+                bytesPerSecond: 100
+            )
+        }
+        let first = [isTooSlow(0), isTooSlow(14)]
+        pace.receive(1_500)
+        let second = [isTooSlow(15), isTooSlow(29)]
+        pace.receive(1_499)
+        let third = isTooSlow(30)
+        #expect(first + second == [false, false, false, false])
+        #expect(third)
+        pace.pause()
+        let paused = [isTooSlow(100), isTooSlow(114), isTooSlow(115)]
+        #expect(paused == [false, false, true])
+    }
 }

@@ -148,7 +148,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "baud", "Client", "TestSupport", "RPC", "Messages", nio("NIOCore"), nio("NIOPosix"), arguments,
+                "baud", "Client", "Config", "HTTP", "TestSupport", "RPC", "Messages", nio("NIOCore"), nio("NIOPosix"),
+                arguments,
             ],
             swiftSettings: settings
         ),

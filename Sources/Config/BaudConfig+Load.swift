@@ -39,6 +39,7 @@ extension BaudConfig {
         let settings = SettingsReader(flags: flags, environment: variables, file: file)
         var config = BaudConfig()
         config.readService(settings)
+        config.server.limits.read(settings)
         config.readRuns(settings)
         config.readModels(settings, environment)
         config.readEdges(settings)
@@ -158,5 +159,23 @@ extension BaudConfig {
         )
         settings.read(&log.level, "log.level")
         settings.read(&log.format, "log.format")
+    }
+}
+
+extension BaudConfig.PeerLimits {
+    fileprivate mutating func read(_ settings: SettingsReader) {
+        settings.read(&headerBytes, "server.max_header_bytes", 1024...1_048_576)
+        settings.read(&headerFields, "server.max_header_fields", 8...10_000)
+        settings.read(&requestLineBytes, "server.max_request_line_bytes", 256...1_048_576)
+        settings.readSeconds(&preface, "server.preface_seconds", 1...3600)
+        settings.readSeconds(&header, "server.header_seconds", 1...3600)
+        settings.read(&bodyRate, "server.min_body_bytes_per_second", 0...1_048_576)
+        settings.readSeconds(&stall, "server.stall_seconds", 1...86_400)
+        settings.readSeconds(&idle, "server.idle_seconds", 1...86_400)
+        settings.read(&flood, "server.max_flood_frames", 100...1_000_000)
+        settings.read(&resets, "server.max_resets", 10...1_000_000)
+        settings.read(&resetsPerSecond, "server.max_resets_per_second", 1...1_000_000)
+        settings.read(&continuations, "server.max_continuations", 1...1000)
+        settings.read(&acknowledgements, "server.max_unread_acknowledgements", 10...1_000_000)
     }
 }

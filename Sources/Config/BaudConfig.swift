@@ -32,6 +32,7 @@ public struct BaudConfig: Sendable, Equatable {
         /// How long an HTTP/2 client may be silent before it is asked whether it is there, and then before it is given up.
         public var keepAlive: Duration = .seconds(60)
         public var keepAliveTimeout: Duration = .seconds(20)
+        public var limits = PeerLimits()
         /// PEM files of the certificate (with its issuers) and its key; with both, the port speaks TLS and nothing else.
         public var tlsCertificate = ""
         public var tlsKey = ""
@@ -39,6 +40,32 @@ public struct BaudConfig: Sendable, Equatable {
         public var tlsClientAuthorities = ""
         /// How long accepted requests and running runs may go on after SIGTERM.
         public var drain: Duration = .seconds(30)
+    }
+
+    /// What one peer may do before it is refused.
+    public struct PeerLimits: Sendable, Equatable {
+        public var headerBytes = 16 * 1024
+        public var headerFields = 100
+        public var requestLineBytes = 8 * 1024
+        /// From the opening of a connection to its first request or HTTP/2 preface.
+        public var preface: Duration = .seconds(10)
+        /// From the first byte of a request to the end of its header, in HTTP/1.
+        public var header: Duration = .seconds(15)
+        /// Bytes a second of an HTTP/1 request's body.
+        public var bodyRate = 100
+        /// How long a peer may leave a request unfinished or a response unread.
+        public var stall: Duration = .seconds(60)
+        /// How long a connection may be open without a request.
+        public var idle: Duration = .seconds(300)
+        /// Frames of each kind that serve no request.
+        public var flood = 1000
+        /// Streams that may be reset at once, and then in a second.
+        public var resets = 1000
+        public var resetsPerSecond = 33
+        /// CONTINUATION frames of one header.
+        public var continuations = 8
+        /// Acknowledgements that a peer may leave unread.
+        public var acknowledgements = 1000
     }
 
     /// Where the program keeps files.

@@ -99,7 +99,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// Whether there is something to call `onChange` for.
     @exclusivity(unchecked) private var hasChanged = false
 
-    private enum Shutdown { case none, noticed, final }
+    private enum Shutdown { case none, noticed, probed, final }
 
     init(
         role: Role,
@@ -318,7 +318,7 @@ extension HTTP2Connection {
             count(.settings)
         case HTTP2Frame.ping where marked:
             openPings = max(0, openPings - 1)
-            finalGoAwayDue = shutdown == .noticed && openPings == 0
+            finalGoAwayDue = shutdown == .probed && openPings == 0
         case HTTP2Frame.ping:
             count(.ping)
         case HTTP2Frame.windowUpdate:
@@ -501,7 +501,7 @@ extension HTTP2Connection {
             // A reset that the peer has provoked was perhaps one too many.
             terminateIfViolated()
             if probeDue {
-                probeDue = false
+                (probeDue, shutdown) = (false, .probed)
                 ping()
             }
             deliver()
@@ -627,7 +627,7 @@ extension HTTP2Connection: ServerConnection {
 
     private func sendFinalGoAway() {
         finalGoAwayDue = false
-        guard shutdown == .noticed else { return }
+        guard shutdown == .noticed || shutdown == .probed else { return }
         shutdown = .final
         submit { session in
             let last = nghttp2_session_get_last_proc_stream_id(session)
@@ -678,7 +678,7 @@ extension HTTP2Connection: ServerConnection {
 
     /// A peer that does not answer the PING has a second or two to hear of the first GOAWAY.
     private func sweepShutdown() {
-        guard shutdown == .noticed else { return }
+        guard shutdown == .noticed || shutdown == .probed else { return }
         if noticeHasAged { sendFinalGoAway() }
         noticeHasAged = true
     }

@@ -67,13 +67,7 @@ final class Installation: Sendable {
     func gateway(onListening: @escaping @Sendable (_ host: String, _ port: Int) -> Void) -> Gateway {
         var gateway = GatewayConfiguration()
         gateway.server = HTTPServer.Configuration(host: config.server.listen.host, port: config.server.listen.port)
-        gateway.server.limits.maxConnections = config.server.maxConnections
-        gateway.server.limits.maxConcurrentStreams = config.server.maxConcurrentStreams
-        gateway.server.limits.keepAlive = KeepAlive(
-            time: config.server.keepAlive,
-            timeout: config.server.keepAliveTimeout,
-            includesIdle: true
-        )
+        gateway.server.limits = HTTPLimits(config.server)
         if !config.server.tlsCertificate.isEmpty {
             let authorities = config.server.tlsClientAuthorities
             gateway.server.tls = TLSFiles(

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -5,9 +6,27 @@ import Testing
 
 @testable import HTTP
 
-/// Input that is almost right, the same with every run: nothing may trap, what is sent stays well-formed, and every
-/// exchange that began is closed exactly once.
+/// Input that is almost right: nothing may trap, what is sent stays well-formed, and every exchange that began is closed
+/// exactly once.
+///
+/// The inputs are the same with every run, 4,000 for each version. `BAUD_FUZZ_SECONDS=300 swift test --filter FuzzTests`
+/// goes on from there for that long in each part; a failure names its seed.
 @Suite struct FuzzTests {
+    /// When a longer run ends; nil in an ordinary one.
+    private static let end = ProcessInfo.processInfo.environment["BAUD_FUZZ_SECONDS"].flatMap(Int.init).map {
+        ContinuousClock.now + .seconds($0)
+    }
+
+    /// The seeds of one of 8 parts: its own five hundred, then, in a longer run, every eighth beyond them all.
+    private func seeds(of part: Int) -> some Sequence<Int> {
+        let usual = part * 500..<(part + 1) * 500
+        return sequence(first: usual.lowerBound) { seed in
+            if seed + 1 < usual.upperBound { return seed + 1 }
+            guard let end = Self.end, ContinuousClock.now < end else { return nil }
+            return seed < 4_000 ? 4_000 + part : seed + 8
+        }
+    }
+
     /// A small generator (SplitMix64), whose seed is the number of the input.
     private struct Random: RandomNumberGenerator {
         var state: UInt64
@@ -171,7 +190,7 @@ import Testing
 
     @Test(arguments: 0..<8) func framesAndHeaderLists(part: Int) throws {
         var opened = 0
-        for seed in part * 500..<(part + 1) * 500 {
+        for seed in seeds(of: part) {
             var random = Random(state: UInt64(seed))
             var bytes = HTTP2LimitTests.preface
             var streams = Streams()
@@ -219,7 +238,7 @@ import Testing
 
     @Test(arguments: 0..<8) func requestsOfHTTP1(part: Int) throws {
         var opened = 0
-        for seed in part * 500..<(part + 1) * 500 {
+        for seed in seeds(of: part) {
             var random = Random(state: UInt64(seed))
             var bytes: [UInt8] = []
             for _ in 0..<(1 + random.below(8)) { bytes += Self.requests[random.below(Self.requests.count)].utf8 }

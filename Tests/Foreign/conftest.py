@@ -15,6 +15,8 @@ from clients import Rest
 from processes import BINARY, ROOT, Baud, RedisServer
 
 ORIGIN = "https://app.example"
+# What was measured, for the end of the output.
+notes: list[str] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,5 +113,5 @@ def pytest_terminal_summary(terminalreporter):
             line = f"{table} over {report.nodeid.split('[')[1].split('-')[0]}"
             passed, all = counts.get(line, (0, 0))
             counts[line] = passed + report.passed, all + 1
-    for line, (passed, all) in counts.items():
-        terminalreporter.write_line(f"{line}: {passed} of {all}")
+    for line in [f"{line}: {passed} of {all}" for line, (passed, all) in counts.items()] + notes:
+        terminalreporter.write_line(line)

@@ -72,6 +72,7 @@ extension BaudConfig {
         settings.readSeconds(&server.drain, "server.drain_seconds", 0...86_400)
         settings.read(&data.directory, "data.dir", "must be a path") { $0.isEmpty ? nil : $0 }
         settings.read(&redis.url, "redis.url")
+        settings.read(&redis.sentinelPassword, "redis.sentinel_password")
         settings.read(&redis.tlsAuthorities, "redis.tls_ca")
         settings.read(&redis.tlsCertificate, "redis.tls_certificate")
         settings.read(&redis.tlsKey, "redis.tls_key")

@@ -83,9 +83,10 @@ public struct BaudConfig: Sendable, Equatable {
             case no
         }
 
-        /// `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, or `unix:///path?db=database`. Empty: a
-        /// private server.
+        /// A server, a master that sentinels watch, or a cluster: config.toml has the forms. Empty: a private server.
         public var url = Secret("")
+        /// What sentinels ask for, if anything; user and password of the URL are the servers'.
+        public var sentinelPassword = Secret("")
         /// A PEM file of authorities of which one must have issued the server's certificate; empty: the system's.
         public var tlsAuthorities = ""
         /// PEM files of the client's own certificate, with its issuers, and its key: both or neither.

@@ -1,19 +1,34 @@
-public import Logging
-public import NIOCore
+internal import Logging
+internal import NIOCore
 
 /// A connection of its own for commands that make the server wait (`XREADGROUP ... BLOCK`), which would hold up
 /// everything behind them on a shared one.
 ///
-/// Used by one caller at a time; more calls queue behind each other. After a loss the next call connects again; while
-/// the server is away calls fail at once, so a caller that loops waits between failures.
+/// Made by ``RedisClient/makeBlockingConnection(on:)``; in a cluster it is one to each node that is used. Used by one
+/// caller at a time; more calls queue behind each other. After a loss the next call connects again; while the server is
+/// away calls fail at once, so a caller that loops waits between failures.
 public final class BlockingConnection: Sendable {
     private let loop: any EventLoop
-    private let connection: NIOLoopBoundBox<RedisConnection>
+    private let box: NIOLoopBoundBox<RedisConnection?>
 
-    public init(configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
+    /// - Parameter makeConnection: called once, on the loop.
+    init(loop: any EventLoop, makeConnection: @escaping @Sendable () -> RedisConnection) {
         self.loop = loop
-        let connection = RedisConnection(configuration: configuration, loop: loop, logger: logger)
-        self.connection = .makeBoxSendingValue(connection, eventLoop: loop)
+        box = .makeEmptyBox(valueType: RedisConnection.self, eventLoop: loop)
+        // Before anything that is sent, as that is a later task of the loop.
+        loop.execute { [box] in box.value = makeConnection() }
+    }
+
+    /// To one server, without a client.
+    convenience init(address: RedisAddress, loop: any EventLoop, logger: Logger) {
+        self.init(loop: loop) {
+            RedisConnection(
+                route: .single(.server(address), Observers()),
+                configuration: RedisConfiguration(address: address),
+                loop: loop,
+                logger: logger
+            )
+        }
     }
 
     /// Sends a command and waits for its reply.
@@ -28,14 +43,14 @@ public final class BlockingConnection: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 loop.execute {
-                    guard call.value != .cancelled else {
+                    if case .cancelled = call.value {
                         return continuation.resume(
                             returning: Result<RESPValue, RedisError>.failure(
                                 RedisError(.cancelled, "the command was cancelled before it was sent")
                             )
                         )
                     }
-                    let ticket = self.connection.value.send(command, timeout: TimeAmount(timeout)) {
+                    let ticket = self.box.value?.send(command, timeout: TimeAmount(timeout)) {
                         continuation.resume(returning: $0)
                     }
                     call.value = .sent(ticket)
@@ -44,7 +59,7 @@ public final class BlockingConnection: Sendable {
         } onCancel: {
             loop.execute {
                 if case .sent(let ticket) = call.value {
-                    if let ticket { self.connection.value.abandon(ticket) }
+                    if let ticket { self.box.value?.abandon(ticket) }
                 } else {
                     call.value = .cancelled
                 }
@@ -57,14 +72,14 @@ public final class BlockingConnection: Sendable {
     public func close() async {
         await withCheckedContinuation { continuation in
             loop.execute {
-                self.connection.value.close()
+                self.box.value?.close()
                 continuation.resume()
             }
         }
     }
 
     /// Where one call stands; cancellation may arrive before the loop has come to send it.
-    private enum CallState: Equatable {
+    private enum CallState {
         case notSent
         case cancelled
         /// Without a ticket when it was refused at once.

@@ -29,8 +29,9 @@ public actor PrivateRedis {
     }
 
     /// How to reach it. The same after every restart.
-    public nonisolated let configuration: RedisConfiguration
+    public nonisolated var configuration: RedisConfiguration { RedisConfiguration(address: address) }
 
+    private let address: RedisAddress
     private let directory: RedisDirectory
     private let arguments: [String]
     private let loop: any EventLoop
@@ -82,7 +83,7 @@ public actor PrivateRedis {
         self.loop = loop
         self.logger = logger
         self.onExit = onExit
-        configuration = RedisConfiguration(address: .unix(path: directory.socketPath))
+        address = .unix(path: directory.socketPath)
         arguments = [
             executable, "--port", "0", "--unixsocket", directory.socketPath, "--unixsocketperm", "700",
             "--dir", directory.path, "--pidfile", directory.pidPath, "--logfile", directory.logPath,
@@ -153,7 +154,7 @@ public actor PrivateRedis {
     }
 
     private func waitUntilReady(_ child: ChildProcess) async throws(RedisError) {
-        let probe = BlockingConnection(configuration: configuration, loop: loop, logger: Self.silent)
+        let probe = BlockingConnection(address: address, loop: loop, logger: Self.silent)
         let outcome = await ping(child, probe)
         await probe.close()
         try outcome.get()

@@ -2,32 +2,101 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 
-/// A client of one Redis server: one pipelined, lazily opened connection for each event loop of a group.
+/// A client of a Redis deployment: for each event loop of a group one pipelined, lazily opened connection to the server,
+/// or to each master of a cluster.
 ///
 /// The async methods may be called from anywhere and choose a loop; code that lives on a loop takes that loop's
 /// connection and its callbacks instead, which costs a third of an `await`. Cancelling a task does not interrupt a
-/// command: the wait is bounded by the command timeout. For commands that block, see ``BlockingConnection``.
+/// command: the wait is bounded by the command timeout. For commands that block, see ``makeBlockingConnection(on:)``.
 public final class RedisClient: Sendable {
     public let configuration: RedisConfiguration
 
+    /// What a loop's connections share, and the one for pipelined commands.
+    private struct Share {
+        let route: RedisRoute
+        let connection: RedisConnection
+    }
+
     private let group: MultiThreadedEventLoopGroup
-    private let connections: [ObjectIdentifier: NIOLoopBoundBox<RedisConnection>]
+    private let logger: Logger
+    private let shares: [ObjectIdentifier: NIOLoopBoundBox<Share>]
+    /// With sentinels, who listens to them; on the loop beside it.
+    private let watch: NIOLoopBoundBox<SentinelWatch?>
+    private let watchLoop: any EventLoop
 
     /// - Parameter group: must live until ``close()`` has returned.
     public init(configuration: RedisConfiguration, group: MultiThreadedEventLoopGroup, logger: Logger) {
         self.configuration = configuration
         self.group = group
-        var connections: [ObjectIdentifier: NIOLoopBoundBox<RedisConnection>] = [:]
+        self.logger = logger
+        var shares: [ObjectIdentifier: NIOLoopBoundBox<Share>] = [:]
         for loop in group.makeIterator() {
-            let connection = RedisConnection(configuration: configuration, loop: loop, logger: logger)
-            connections[ObjectIdentifier(loop)] = .makeBoxSendingValue(connection, eventLoop: loop)
+            shares[ObjectIdentifier(loop)] = .makeBoxSendingValue(
+                Self.makeShare(configuration, loop, logger),
+                eventLoop: loop
+            )
         }
-        self.connections = connections
+        self.shares = shares
+        watchLoop = group.next()
+        watch = .makeEmptyBox(valueType: SentinelWatch.self, eventLoop: watchLoop)
+        if case .sentinel(let sentinels, let master) = configuration.deployment {
+            watchLoop.execute { self.startWatching(sentinels, master) }
+        }
+    }
+
+    private static func makeShare(
+        _ configuration: RedisConfiguration,
+        _ loop: any EventLoop,
+        _ logger: Logger
+    ) -> sending Share {
+        let route: RedisRoute =
+            switch configuration.deployment {
+            case .server(let address): .single(.server(address), Observers())
+            case .sentinel(let sentinels, let master): .single(.master(master, sentinels: sentinels), Observers())
+            case .cluster(let seeds):
+                .cluster(ClusterTopology(seeds: seeds, configuration: configuration, loop: loop))
+            }
+        let connection = RedisConnection(route: route, configuration: configuration, loop: loop, logger: logger)
+        return Share(route: route, connection: connection)
+    }
+
+    private func startWatching(_ sentinels: [RedisAddress], _ master: String) {
+        watch.value = SentinelWatch(
+            sentinels,
+            master: master,
+            configuration: configuration,
+            loop: watchLoop,
+            logger: logger
+        ) { [group, shares] in
+            for loop in group.makeIterator() {
+                guard let share = shares[ObjectIdentifier(loop)] else { continue }
+                loop.execute { share.value.route.observers.notify() }
+            }
+        }
     }
 
     /// The connection of `loop`, which must be one of the group's; call it on that loop.
     public func connection(on loop: any EventLoop) -> RedisConnection {
-        box(of: loop).value
+        share(of: loop).value.connection
+    }
+
+    /// A connection of its own for commands that make the server wait.
+    public func makeBlockingConnection(on loop: any EventLoop) -> BlockingConnection {
+        let share = share(of: loop)
+        return BlockingConnection(loop: loop) { [configuration, logger] in
+            RedisConnection(route: share.value.route, configuration: configuration, loop: loop, logger: logger)
+        }
+    }
+
+    /// What listens to channels on a loop of the group; call it on that loop.
+    ///
+    /// - Parameter onGap: called for a channel when it is subscribed again after it was not for a time.
+    public func makeSubscription(
+        on loop: any EventLoop,
+        onGap: @escaping (_ channel: String) -> Void
+    ) -> Subscription {
+        let route = share(of: loop).value.route
+        return Subscription(route: route, configuration: configuration, loop: loop, logger: logger, onGap: onGap)
     }
 
     /// Sends one command.
@@ -35,40 +104,39 @@ public final class RedisClient: Sendable {
     /// - Throws: `.server` for an error reply; `.unavailable` and `.timeout` without one, see ``RedisConnection``.
     public func send(_ command: RedisCommand) async throws(RedisError) -> RESPValue {
         let loop = group.any()
-        let box = box(of: loop)
+        let share = share(of: loop)
         let result = await withCheckedContinuation { continuation in
-            loop.execute { box.value.send(command) { continuation.resume(returning: $0) } }
+            loop.execute { share.value.connection.send(command) { continuation.resume(returning: $0) } }
         }
         return try result.get()
     }
 
-    /// Sends commands behind each other in one write; they are not a transaction.
+    /// Sends commands that do not depend on each other, in one write to each server that is asked.
     ///
     /// - Returns: one result for each command, in order.
     public func send(batch: [RedisCommand]) async -> [Result<RESPValue, RedisError>] {
-        await send(pipeline: batch.map { .command($0) })
+        await send(batch) { connection, completion in
+            connection.send(batch: batch.map { .command($0) }, completion: completion)
+        }
     }
 
-    /// Sends commands and script calls behind each other in one write: they take effect in their order, and are not a transaction.
+    /// Sends commands and script calls that take effect in their order; they are not a transaction. They leave in one write;
+    /// in a cluster, where the slot of one is not that of the call before it, it waits for the replies to those.
     ///
     /// - Returns: one result for each call, in order.
     public func send(pipeline: [RedisCall]) async -> [Result<RESPValue, RedisError>] {
-        guard !pipeline.isEmpty else { return [] }
+        await send(pipeline) { $0.send(pipeline: pipeline, completion: $1) }
+    }
+
+    private func send(
+        _ calls: [some Sendable],
+        _ body: @escaping @Sendable (RedisConnection, @escaping ([Result<RESPValue, RedisError>]) -> Void) -> Void
+    ) async -> [Result<RESPValue, RedisError>] {
+        guard !calls.isEmpty else { return [] }
         let loop = group.any()
-        let box = box(of: loop)
+        let share = share(of: loop)
         return await withCheckedContinuation { continuation in
-            loop.execute {
-                let connection = box.value
-                let replies = BatchReplies(count: pipeline.count) { continuation.resume(returning: $0) }
-                for (index, call) in pipeline.enumerated() {
-                    switch call {
-                    case .command(let command):
-                        connection.send(command) { replies.set(index, $0) }
-                    case .script(let script, let keys, let arguments):
-                        connection.run(script, keys: keys, arguments: arguments) { replies.set(index, $0) }
-                    }
-                }
-            }
+            loop.execute { body(share.value.connection) { continuation.resume(returning: $0) } }
         }
     }
 
@@ -79,81 +147,56 @@ public final class RedisClient: Sendable {
         arguments: [RedisArgument] = []
     ) async throws(RedisError) -> RESPValue {
         let loop = group.any()
-        let box = box(of: loop)
+        let share = share(of: loop)
         let result = await withCheckedContinuation { continuation in
             loop.execute {
-                box.value.run(script, keys: keys, arguments: arguments) { continuation.resume(returning: $0) }
+                share.value.connection.run(script, keys: keys, arguments: arguments) { continuation.resume(returning: $0) }
             }
         }
         return try result.get()
     }
 
-    /// Whether the server answers; a server that is still loading its data is not available.
-    public func ping() async throws(RedisError) {
-        _ = try await send(RedisCommand("PING"))
-    }
-
-    /// Makes sure that the server would rather refuse a write than throw stored data away.
-    ///
-    /// - Throws: `.configuration`, with how to mend it, for a `maxmemory-policy` that evicts.
-    public func requireNoEviction() async throws(RedisError) {
-        let info = try await send(RedisCommand("INFO", "memory")).string ?? ""
-        let field = "maxmemory_policy:"
-        guard let line = info.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix(field) }) else {
-            throw RedisError(.configuration, "\(configuration.address) does not tell its maxmemory-policy")
+    /// Sends a command to every server that has keys of its own: the one, or each master of a cluster.
+    func sendToMasters(_ command: RedisCommand) async throws(RedisError) -> [RESPValue] {
+        let loop = group.any()
+        let share = share(of: loop)
+        let result = await withCheckedContinuation { continuation in
+            loop.execute {
+                share.value.connection.sendToMasters(command) { continuation.resume(returning: $0) }
+            }
         }
-        let policy = line.dropFirst(field.count)
-        guard policy == "noeviction" else {
-            throw RedisError(
-                .configuration,
-                "\(configuration.address) would evict data (maxmemory-policy \(policy)): "
-                    + "set it by CONFIG SET maxmemory-policy noeviction, and in redis.conf"
-            )
-        }
+        return try result.get()
     }
 
     /// Closes all connections; what is pending fails with `.closed`, as does every later command.
+    ///
+    /// Subscriptions and blocking connections are closed by who asked for them.
     public func close() async {
         for loop in group.makeIterator() {
-            let box = box(of: loop)
+            let share = share(of: loop)
             await withCheckedContinuation { continuation in
                 loop.execute {
-                    box.value.close()
+                    share.value.connection.close()
+                    if case .cluster(let topology) = share.value.route { topology.close() }
                     continuation.resume()
                 }
             }
         }
+        await withCheckedContinuation { continuation in
+            watchLoop.execute {
+                self.watch.value?.close()
+                self.watch.value = nil
+                continuation.resume()
+            }
+        }
     }
 
-    private func box(of loop: any EventLoop) -> NIOLoopBoundBox<RedisConnection> {
-        guard let box = connections[ObjectIdentifier(loop)] else {
+    var anyLoop: any EventLoop { group.any() }
+
+    private func share(of loop: any EventLoop) -> NIOLoopBoundBox<Share> {
+        guard let share = shares[ObjectIdentifier(loop)] else {
             preconditionFailure("the event loop is not one of the client's group")
         }
-        return box
-    }
-}
-
-/// What ``RedisClient/send(pipeline:)`` sends.
-public enum RedisCall: Sendable {
-    case command(RedisCommand)
-    case script(RedisScript, keys: [String], arguments: [RedisArgument])
-}
-
-/// Gathers the replies of a batch, on one loop.
-private final class BatchReplies {
-    private var results: [Result<RESPValue, RedisError>?]
-    private var missing: Int
-    private let completion: ([Result<RESPValue, RedisError>]) -> Void
-
-    init(count: Int, completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
-        results = Array(repeating: nil, count: count)
-        missing = count
-        self.completion = completion
-    }
-
-    func set(_ index: Int, _ result: Result<RESPValue, RedisError>) {
-        results[index] = result
-        missing -= 1
-        if missing == 0 { completion(results.compactMap { $0 }) }
+        return share
     }
 }

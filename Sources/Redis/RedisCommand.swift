@@ -10,6 +10,8 @@ public struct RedisArgument: Sendable, ExpressibleByStringLiteral, ExpressibleBy
     }
 
     let content: Content
+    /// Whether it is the key that tells which node of a cluster the command is for.
+    var isKey = false
 
     /// The UTF-8 bytes of `text`.
     public init(_ text: String) { content = .string(text) }
@@ -18,6 +20,14 @@ public struct RedisArgument: Sendable, ExpressibleByStringLiteral, ExpressibleBy
     public init(_ buffer: ByteBuffer) { content = .buffer(buffer) }
     /// The decimal digits of `number`.
     public init(_ number: some FixedWidthInteger & SignedInteger) { content = .integer(Int64(clamping: number)) }
+    /// The key that a command is about. In a cluster it decides which node is asked; a command without one may be answered
+    /// by any, and takes a detour when that is the wrong one.
+    public static func key(_ text: String) -> RedisArgument {
+        var argument = RedisArgument(text)
+        argument.isKey = true
+        return argument
+    }
+
     public init(stringLiteral text: String) { content = .string(text) }
     public init(integerLiteral number: Int64) { content = .integer(number) }
 
@@ -48,13 +58,21 @@ public struct RedisCommand: Sendable {
     /// The command's name (`XADD`) and its arguments.
     public var arguments: [RedisArgument]
 
-    /// `RedisCommand("SET", "key", RedisArgument(value))`
+    /// `RedisCommand("SET", .key("name"), RedisArgument(value))`
     public init(_ name: String, _ arguments: RedisArgument...) {
         self.init(name, arguments)
     }
 
     public init(_ name: String, _ arguments: [RedisArgument]) {
         self.arguments = [RedisArgument(name)] + arguments
+    }
+
+    /// The first argument that was given as a ``RedisArgument/key(_:)``.
+    var key: String? {
+        for argument in arguments where argument.isKey {
+            if case .string(let key) = argument.content { return key }
+        }
+        return nil
     }
 
     /// Appends the command as an array of bulk strings, the form in which a server takes requests.

@@ -11,11 +11,34 @@ public enum RedisAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// Where the server is, who the client is, and the limits of its connections.
+/// Which servers hold the data, and how the one that serves a command is found.
+public enum RedisDeployment: Sendable, Hashable, CustomStringConvertible {
+    case server(RedisAddress)
+    /// The server that these sentinels name as the master of this name.
+    case sentinel([RedisAddress], master: String)
+    /// The masters of a cluster, each of them for a part of the keys; these are nodes that know the others.
+    case cluster([RedisAddress])
+
+    public var description: String {
+        switch self {
+        case .server(let address): "\(address)"
+        case .sentinel(let sentinels, let master): "master \(master) of sentinel \(Self.list(sentinels))"
+        case .cluster(let nodes): "cluster \(Self.list(nodes))"
+        }
+    }
+
+    private static func list(_ addresses: [RedisAddress]) -> String {
+        addresses.map(\.description).joined(separator: ",")
+    }
+}
+
+/// Where the servers are, who the client is, and the limits of its connections.
 public struct RedisConfiguration: Sendable {
-    public var address: RedisAddress
+    public var deployment: RedisDeployment
     public var username: String?
     public var password: String?
+    /// What the sentinels ask for, who know nothing of the servers' users.
+    public var sentinelPassword: String?
     /// With these the connections speak TLS; `nil` makes them cleartext.
     public var tls: RedisTLS?
     /// The database that `SELECT` chooses.
@@ -36,7 +59,21 @@ public struct RedisConfiguration: Sendable {
     /// How often a subscription asks whether the server still answers. Two intervals without a sign of life: it is dead.
     public var pingInterval: Duration = .seconds(5)
 
-    public init(address: RedisAddress) { self.address = address }
+    public init(address: RedisAddress) { self.init(deployment: .server(address)) }
+
+    public init(deployment: RedisDeployment) { self.deployment = deployment }
+
+    /// Whether keys are spread over several servers, so that what is to change together must share a hash tag.
+    public var isCluster: Bool {
+        if case .cluster = deployment { true } else { false }
+    }
+
+    /// As a client of the sentinels.
+    var forSentinels: RedisConfiguration {
+        var configuration = self
+        (configuration.username, configuration.password, configuration.database) = (nil, sentinelPassword, 0)
+        return configuration
+    }
 }
 
 /// The length limit of a Unix socket's path.

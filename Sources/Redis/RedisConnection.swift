@@ -1,66 +1,49 @@
 internal import Logging
 internal import NIOCore
 
-/// A pipelined connection that connects by itself: the hot path to a server, by callbacks on one event loop.
+/// One event loop's way to Redis: a pipelined connection to the server, or one to each node of a cluster.
 ///
-/// Owned by a ``RedisClient`` (one for each event loop) or a ``BlockingConnection``; every member is used on that loop
-/// only. It connects at the first command, and again, with back-off, after a loss. No command is ever sent twice.
-///
-/// What it does when something is wrong:
-/// - No connection and waiting for the next attempt: a command fails at once, `.unavailable`.
-/// - Connecting: commands wait, at most the connect timeout.
-/// - Too many commands or bytes pending: a command fails at once, `.unavailable`.
-/// - Connection lost: all pending commands fail with `.unavailable`, those already sent with `isInDoubt`.
-/// - No reply in time: that command fails with `.timeout`, and the connection is given up with all behind it.
+/// The hot path: callbacks, without an await. Owned by a ``RedisClient`` (one for each event loop) or a
+/// ``BlockingConnection``; every member is used on its loop only. A command that may have taken effect is never sent twice;
+/// what else happens when something is wrong is told at ``RedisError/Code``.
 public final class RedisConnection {
     public typealias Completion = (Result<RESPValue, RedisError>) -> Void
 
     /// Names a command that was sent, for ``abandon(_:)``.
-    struct Ticket: Hashable { fileprivate let number: UInt64 }
-
-    private enum State {
-        case idle
-        /// Commands are encoded into `backlog` until the greeting is through.
-        case connecting(RedisDial)
-        case ready(RedisWire)
-        case waiting(Scheduled<Void>, lastError: RedisError)
-        case closed
+    enum Ticket {
+        case server(ServerConnection.Ticket)
+        case cluster(ClusterConnection.Errand)
     }
 
-    private struct Pending {
-        let ticket: Ticket
-        let bytes: Int
-        let deadline: NIODeadline
-        let completion: Completion
+    private enum Way {
+        case server(ServerConnection, Observers, Observers.Token)
+        case cluster(ClusterConnection)
     }
 
-    private let configuration: RedisConfiguration
-    private let loop: any EventLoop
-    private let logger: Logger
+    private let way: Way
     private let commandTimeout: TimeAmount
-    private var state = State.idle
-    private var backoff = Backoff()
-    private var pending = CircularBuffer<Pending>()
-    private var pendingBytes = 0
-    private var backlog = ByteBuffer()
-    private var deadlineTimer: Scheduled<Void>?
-    private var lastTicket: UInt64 = 0
-    /// Digests of the scripts that this connection has sent in full.
-    private var knownScripts: Set<String> = []
 
-    init(configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
-        self.configuration = configuration
-        self.loop = loop
-        self.logger = logger
+    init(route: RedisRoute, configuration: RedisConfiguration, loop: any EventLoop, logger: Logger) {
         commandTimeout = TimeAmount(configuration.commandTimeout)
+        switch route {
+        case .single(let target, let switches):
+            let server = ServerConnection(target: target, configuration: configuration, loop: loop, logger: logger)
+            let token = switches.add { [weak server] in server?.redial("another server became the master") }
+            way = .server(server, switches, token)
+        case .cluster(let topology):
+            way = .cluster(
+                ClusterConnection(topology: topology, configuration: configuration, loop: loop, logger: logger)
+            )
+        }
     }
-
-    // MARK: Commands
 
     /// Sends a command; all commands of one turn of the loop go out in one write.
     ///
-    /// `completion` is called once, on the loop, never before this method has returned. A server's error reply is a
-    /// failure with the code `.server`.
+    /// In a cluster the command goes where its ``RedisArgument/key(_:)`` is. Commands keep their order on a server as long as
+    /// no keys move to another.
+    ///
+    /// - Parameter completion: called once, on the loop, never before this method has returned. A server's error reply is
+    ///   a failure with the code `.server`.
     public func send(_ command: RedisCommand, completion: @escaping Completion) {
         send(command, timeout: commandTimeout, completion: completion)
     }
@@ -70,183 +53,96 @@ public final class RedisConnection {
     /// The first run on a connection sends the source at once, so that scripts and commands sent behind each other
     /// keep their order. Only when a server forgets its scripts under an open connection (`SCRIPT FLUSH`) does the second
     /// attempt come behind commands that were sent meanwhile.
+    ///
+    /// - Parameter keys: all keys that it touches; in a cluster they must share a hash tag, and the first decides where it
+    ///   runs.
     public func run(
         _ script: RedisScript,
         keys: [String],
         arguments: [RedisArgument],
         completion: @escaping Completion
     ) {
-        let isNew = knownScripts.insert(script.sha1).inserted
-        guard !isNew else {
-            return send(script.eval(keys: keys, arguments: arguments), completion: completion)
-        }
-        send(script.evalsha(keys: keys, arguments: arguments)) { [weak self] result in
-            if let self, case .failure(let error) = result, error.prefix == "NOSCRIPT" {
-                self.send(script.eval(keys: keys, arguments: arguments), completion: completion)
-            } else {
-                completion(result)
+        send(.script(script, keys: keys, arguments: arguments), completion: completion)
+    }
+
+    /// Sends calls that do not depend on each other.
+    func send(batch calls: [RedisCall], completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
+        let replies = ReplyCollector(count: calls.count, completion: completion)
+        for (index, call) in calls.enumerated() { send(call) { replies.set(index, $0) } }
+    }
+
+    /// Sends calls that take effect in their order.
+    func send(pipeline calls: [RedisCall], completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
+        sendNext(of: calls[...], ReplyCollector(count: calls.count, completion: completion))
+    }
+
+    /// Sends the calls at the front that are one server's, and when they have been answered the others.
+    private func sendNext(of calls: ArraySlice<RedisCall>, _ replies: ReplyCollector) {
+        guard let first = calls.first else { return }
+        let together =
+            switch way {
+            case .server: calls
+            case .cluster: calls.prefix { $0.slot == first.slot }
+            }
+        var missing = together.count
+        for (index, call) in zip(together.indices, together) {
+            send(call) { reply in
+                replies.set(index, reply)
+                missing -= 1
+                if missing == 0 { self.sendNext(of: calls[together.endIndex...], replies) }
             }
         }
     }
 
-    /// - Parameter timeout: deadlines are looked at in the order of the commands, so one behind a slower one is late.
+    private func send(_ call: RedisCall, completion: @escaping Completion) {
+        switch (way, call) {
+        case (.cluster(let cluster), _):
+            cluster.send(call, timeout: commandTimeout, completion: completion)
+        case (.server(let server, _, _), .command(let command)):
+            server.send(command, timeout: commandTimeout, completion: completion)
+        case (.server(let server, _, _), .script(let script, let keys, let arguments)):
+            server.run(script, keys: keys, arguments: arguments, timeout: commandTimeout, completion: completion)
+        }
+    }
+
     @discardableResult
     func send(_ command: RedisCommand, timeout: TimeAmount, completion: @escaping Completion) -> Ticket? {
-        loop.preconditionInEventLoop()
-        if case .idle = state { connect() }
-        let bytes: Int
-        switch state {
-        case .closed:
-            return refuse(RedisError(.closed, "the client is closed"), completion)
-        case .waiting(_, let lastError):
-            return refuse(
-                RedisError(.unavailable, "\(configuration.address) is not available", cause: lastError),
-                completion
-            )
-        case .idle, .connecting, .ready:
-            guard pending.count < configuration.maxPendingCommands, pendingBytes < configuration.maxPendingBytes else {
-                return refuse(
-                    RedisError(.unavailable, "too many commands wait for \(configuration.address)"),
-                    completion
-                )
-            }
+        switch way {
+        case .server(let server, _, _):
+            server.send(command, timeout: timeout, completion: completion).map { .server($0) }
+        case .cluster(let cluster):
+            .cluster(cluster.send(.command(command), timeout: timeout, completion: completion))
         }
-        switch state {
-        case .ready(let wire):
-            bytes = wire.send(command)
-        case .idle, .connecting, .waiting, .closed:
-            let before = backlog.writerIndex
-            command.write(to: &backlog)
-            bytes = backlog.writerIndex - before
-        }
-        return enqueue(bytes: bytes, deadline: .now() + timeout, completion)
     }
 
-    /// Gives up a command that is still pending: the connection is closed, as its reply would come out of step.
-    ///
-    /// Its completion is called with `.cancelled`, those of all other pending commands with `.unavailable`. The next
-    /// command connects again at once.
+    /// Gives up a command that is still pending, with `.cancelled`. Its connection is closed, as the reply would come out of
+    /// step: what else is pending there fails with `.unavailable`. The next command connects again at once.
     func abandon(_ ticket: Ticket) {
-        guard pending.contains(where: { $0.ticket == ticket }) else { return }
-        let error = RedisError(.unavailable, "the connection was closed for a cancelled command")
-        dropConnection(becoming: .idle, error, except: [ticket: RedisError(.cancelled, "the command was cancelled")])
+        switch (way, ticket) {
+        case (.server(let server, _, _), .server(let ticket)): server.abandon(ticket)
+        case (.cluster(let cluster), .cluster(let errand)): cluster.abandon(errand)
+        case (.server, .cluster), (.cluster, .server): preconditionFailure("the ticket is another connection's")
+        }
     }
 
-    /// Fails what is pending with `.closed` and closes the socket.
+    /// Sends a command to every server that has keys of its own.
+    func sendToMasters(_ command: RedisCommand, completion: @escaping (Result<[RESPValue], RedisError>) -> Void) {
+        switch way {
+        case .server(let server, _, _):
+            server.send(command, timeout: commandTimeout) { completion($0.map { [$0] }) }
+        case .cluster(let cluster):
+            cluster.sendToMasters(command, timeout: commandTimeout, completion: completion)
+        }
+    }
+
+    /// Fails what is pending with `.closed`, as everything from then on.
     func close() {
-        loop.preconditionInEventLoop()
-        dropConnection(becoming: .closed, RedisError(.closed, "the client was closed"))
-    }
-
-    private func refuse(_ error: RedisError, _ completion: @escaping Completion) -> Ticket? {
-        loop.assumeIsolated().execute { completion(.failure(error)) }
-        return nil
-    }
-
-    private func enqueue(bytes: Int, deadline: NIODeadline, _ completion: @escaping Completion) -> Ticket {
-        lastTicket += 1
-        let ticket = Ticket(number: lastTicket)
-        pending.append(Pending(ticket: ticket, bytes: bytes, deadline: deadline, completion: completion))
-        pendingBytes += bytes
-        if deadlineTimer == nil { armDeadlineTimer(deadline) }
-        return ticket
-    }
-
-    // MARK: Replies and deadlines
-
-    private func take(_ reply: RESPValue) {
-        guard let first = pending.popFirst() else {
-            return lose(RedisError(.protocol, "a reply came that belongs to no command"))
-        }
-        pendingBytes -= first.bytes
-        if case .error(let text) = reply {
-            first.completion(.failure(RedisError(.server, text)))
-        } else {
-            first.completion(.success(reply))
-        }
-    }
-
-    /// One timer for all commands: it is set for the oldest, and again when it finds that one answered.
-    private func armDeadlineTimer(_ deadline: NIODeadline) {
-        deadlineTimer = loop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in self?.checkDeadline() }
-    }
-
-    private func checkDeadline() {
-        deadlineTimer = nil
-        guard let first = pending.first else { return }
-        guard first.deadline <= .now() else { return armDeadlineTimer(first.deadline) }
-        lose(RedisError(.timeout, "no reply from \(configuration.address) in time"))
-    }
-
-    // MARK: Connecting and losing
-
-    private func connect() {
-        let dial = RedisDial(configuration: configuration, loop: loop) { [weak self] result in
-            switch result {
-            case .success(let wire): self?.becomeReady(wire)
-            case .failure(let error): self?.lose(error)
-            }
-        }
-        state = .connecting(dial)
-        dial.start()
-    }
-
-    private func becomeReady(_ wire: RedisWire) {
-        wire.onReply = { [weak self] in self?.take($0) }
-        wire.onLoss = { [weak self] in self?.lose($0) }
-        state = .ready(wire)
-        backoff.reset()
-        logger.debug("connected to redis", metadata: ["redis": "\(configuration.address)"])
-        if backlog.readableBytes > 0 { wire.send(encoded: backlog) }
-        backlog = ByteBuffer()
-    }
-
-    /// The connection is gone or of no use: everything pending fails, and the next attempt is set for later.
-    private func lose(_ error: RedisError) {
-        if case .closed = state { return }
-        if backoff.isFirst {
-            logger.warning("lost redis", metadata: ["redis": "\(configuration.address)", "error": "\(error)"])
-        }
-        let timer = loop.assumeIsolated().scheduleTask(in: backoff.next()) { [weak self] in
-            guard let self, case .waiting = self.state else { return }
-            self.connect()
-        }
-        let now = NIODeadline.now()
-        var expired: [Ticket: RedisError] = [:]
-        if error.code == .timeout {
-            for command in pending where command.deadline <= now { expired[command.ticket] = error }
-        }
-        let others = RedisError(error.code == .timeout ? .unavailable : error.code, error.message, cause: error.cause)
-        dropConnection(becoming: .waiting(timer, lastError: error), others, except: expired)
-    }
-
-    private func dropConnection(becoming next: State, _ error: RedisError, except: [Ticket: RedisError] = [:]) {
-        let wasSent: Bool
-        switch state {
-        case .ready(let wire):
-            wasSent = true
-            wire.close()
-        case .connecting(let dial):
-            wasSent = false
-            dial.cancel()
-        case .waiting(let timer, _):
-            wasSent = false
-            timer.cancel()
-        case .idle, .closed: wasSent = false
-        }
-        state = next
-        knownScripts.removeAll()
-        backlog = ByteBuffer()
-        deadlineTimer?.cancel()
-        deadlineTimer = nil
-        // The completions may send anew: what they see is the new state.
-        let failed = pending
-        pending = []
-        pendingBytes = 0
-        for command in failed {
-            var failure = except[command.ticket] ?? error
-            failure.isInDoubt = wasSent
-            command.completion(.failure(failure))
+        switch way {
+        case .server(let server, let switches, let token):
+            switches.remove(token)
+            server.close()
+        case .cluster(let cluster):
+            cluster.close()
         }
     }
 }

@@ -27,6 +27,6 @@ public struct RedisScript: Sendable {
         keys: [String],
         arguments: [RedisArgument]
     ) -> RedisCommand {
-        RedisCommand(verb, [script, RedisArgument(keys.count)] + keys.map { RedisArgument($0) } + arguments)
+        RedisCommand(verb, [script, RedisArgument(keys.count)] + keys.map { .key($0) } + arguments)
     }
 }

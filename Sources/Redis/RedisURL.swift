@@ -1,6 +1,9 @@
 extension RedisConfiguration {
-    /// Reads `redis://[user:password@]host[:port][/database]`, with `rediss` for TLS, or
-    /// `unix:///path/of.sock[?db=database]`.
+    /// Reads one of these, the first three with `rediss` in place of `redis` for TLS:
+    /// - `redis://[user:password@]host[:port][/database]`
+    /// - `redis+sentinel://[user:password@]host[:port],.../master[/database]`; user and password are the master's
+    /// - `redis+cluster://[user:password@]host[:port],...`
+    /// - `unix:///path/of.sock[?db=database]`
     ///
     /// User and password may be percent-encoded; the user may be empty, the password may not.
     ///
@@ -10,16 +13,17 @@ extension RedisConfiguration {
         guard let scheme = url.range(of: "://") else { throw Self.unknownScheme }
         var rest = url[scheme.upperBound...]
         let credentials = try Self.takeCredentials(from: &rest)
-        let isSecure: Bool
-        switch url[..<scheme.lowerBound] {
-        case "redis": (self, isSecure) = (try Self(network: rest), false)
-        case "rediss": (self, isSecure) = (try Self(network: rest), true)
-        case "unix": (self, isSecure) = (try Self(socket: rest), false)
+        let parts = url[..<scheme.lowerBound].split(separator: "+", omittingEmptySubsequences: false)
+        switch (parts[0], parts.dropFirst().joined(separator: "+")) {
+        case ("redis", ""), ("rediss", ""): self = try Self(server: rest)
+        case ("redis", "sentinel"), ("rediss", "sentinel"): self = try Self(sentinels: rest)
+        case ("redis", "cluster"), ("rediss", "cluster"): self = try Self(cluster: rest)
+        case ("unix", ""): self = try Self(socket: rest)
         default: throw Self.unknownScheme
         }
         username = credentials.user
         password = credentials.password
-        if isSecure {
+        if parts[0] == "rediss" {
             self.tls = try RedisTLS(tls)
         } else if !tls.isEmpty {
             throw RedisError(.configuration, "there are settings for TLS, but the URL does not begin with rediss")
@@ -28,13 +32,39 @@ extension RedisConfiguration {
 
     private static let unknownScheme = RedisError(
         .configuration,
-        "the URL must begin with redis://, rediss:// or unix://"
+        "the URL must begin with redis://, redis+sentinel://, redis+cluster://, one of these with rediss, or unix://"
     )
 
-    private init(network text: Substring) throws(RedisError) {
+    private init(server text: Substring) throws(RedisError) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         self.init(address: try Self.address(parts[0], defaultPort: 6379))
         if parts.count == 2, !parts[1].isEmpty { database = try Self.database(parts[1]) }
+    }
+
+    private init(sentinels text: Substring) throws(RedisError) {
+        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count >= 2, !parts[1].isEmpty else {
+            throw RedisError(.configuration, "a sentinel URL needs the master's name: redis+sentinel://host:port/name")
+        }
+        let master = try Self.percentDecoded(parts[1])
+        self.init(deployment: .sentinel(try Self.addresses(parts[0], defaultPort: 26379), master: master))
+        if parts.count == 3, !parts[2].isEmpty { database = try Self.database(parts[2]) }
+    }
+
+    private init(cluster text: Substring) throws(RedisError) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 1 || parts[1].isEmpty || parts[1] == "0" else {
+            throw RedisError(.configuration, "a cluster has no database but 0")
+        }
+        self.init(deployment: .cluster(try Self.addresses(parts[0], defaultPort: 6379)))
+    }
+
+    private static func addresses(_ text: Substring, defaultPort: Int) throws(RedisError) -> [RedisAddress] {
+        var addresses: [RedisAddress] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            addresses.append(try address(part, defaultPort: defaultPort))
+        }
+        return addresses
     }
 
     private init(socket text: Substring) throws(RedisError) {

@@ -63,7 +63,7 @@ extension Store {
 
     /// A connection for ``waitForRuns(upTo:on:)``, which blocks: each worker needs one of its own.
     public func blockingConnection(on loop: any EventLoop) -> BlockingConnection {
-        BlockingConnection(configuration: redis.configuration, loop: loop, logger: logger)
+        redis.makeBlockingConnection(on: loop)
     }
 
     /// Runs for a worker, which holds them from now on: those of workers that have not renewed their lease, then what is ready, one

@@ -19,7 +19,7 @@ public final class Subscriptions {
         let gaps = Gaps()
         self.gaps = gaps
         keys = store.keys
-        subscription = Subscription(configuration: store.redis.configuration, loop: loop, logger: logger) { channel in
+        subscription = store.redis.makeSubscription(on: loop) { channel in
             gaps.handlers[channel]?()
         }
     }
@@ -40,6 +40,7 @@ public final class Subscriptions {
         gaps.handlers[channel] = onGap
         subscription.subscribe(
             channel,
+            isSharded: true,
             onReady: onReady,
             onMessage: { message in
                 // A message of another form is none of ours; the numbers of the events show whether one is missing.

@@ -7,8 +7,7 @@ struct BlockingConnectionTests {
     @Test func `cancelling ends the wait on the server, and the next call connects again`() async throws {
         try await TestRedis.with { redis in
             try await withClient(redis) { client, group in
-                let configuration = try RedisConfiguration(url: redis.url)
-                let blocking = BlockingConnection(configuration: configuration, loop: group.next(), logger: .quiet)
+                let blocking = client.makeBlockingConnection(on: group.next())
                 let wait = Task {
                     await failure { () async throws(RedisError) in
                         try await blocking.send(RedisCommand("BLPOP", "list", "0"), timeout: .seconds(60))
@@ -33,8 +32,7 @@ struct BlockingConnectionTests {
     @Test func `a task that is cancelled already sends nothing`() async throws {
         try await TestRedis.with { redis in
             try await withClient(redis) { client, group in
-                let configuration = try RedisConfiguration(url: redis.url)
-                let blocking = BlockingConnection(configuration: configuration, loop: group.next(), logger: .quiet)
+                let blocking = client.makeBlockingConnection(on: group.next())
                 let error = await Task {
                     withUnsafeCurrentTask { $0?.cancel() }
                     return await failure { () async throws(RedisError) in
@@ -42,7 +40,8 @@ struct BlockingConnectionTests {
                     }
                 }.value
                 #expect(error?.code == .cancelled)
-                #expect(try await client.send(RedisCommand("GET", "n")) == .null)
+                let value = try await client.send(RedisCommand("GET", "n"))
+                #expect(value == .null)
                 await blocking.close()
             }
         }
@@ -51,8 +50,7 @@ struct BlockingConnectionTests {
     @Test func `no reply in time closes the connection, and the next call connects again`() async throws {
         try await TestRedis.with { redis in
             try await withClient(redis) { client, group in
-                let configuration = try RedisConfiguration(url: redis.url)
-                let blocking = BlockingConnection(configuration: configuration, loop: group.next(), logger: .quiet)
+                let blocking = client.makeBlockingConnection(on: group.next())
                 let error = await failure { () async throws(RedisError) in
                     try await blocking.send(RedisCommand("BLPOP", "list", "0"), timeout: .milliseconds(50))
                 }

@@ -13,9 +13,19 @@ struct RedisConfigurationTests {
     ])
     func addresses(url: String, address: RedisAddress, database: Int) throws {
         let configuration = try RedisConfiguration(url: url)
-        #expect(configuration.address == address)
+        #expect(configuration.deployment == .server(address))
         #expect(configuration.database == database)
         #expect(configuration.password == nil)
+    }
+
+    @Test func `sentinels and clusters`() throws {
+        let (a, b) = (RedisAddress.tcp(host: "a", port: 1), RedisAddress.tcp(host: "b", port: 26379))
+        let sentinel = try RedisConfiguration(url: "redis+sentinel://u:p@a:1,b/main/3")
+        #expect(sentinel.deployment == .sentinel([a, b], master: "main"))
+        #expect((sentinel.database, sentinel.username, sentinel.password) == (3, "u", "p"))
+        let cluster = try RedisConfiguration(url: "rediss+cluster://:p@a:1,[::1]")
+        #expect(cluster.deployment == .cluster([a, .tcp(host: "::1", port: 6379)]))
+        #expect(cluster.tls != nil && cluster.isCluster && !sentinel.isCluster)
     }
 
     @Test func credentials() throws {
@@ -27,7 +37,9 @@ struct RedisConfigurationTests {
 
     @Test(arguments: [
         "", "host:6379", "http://host", "rediss://", "redis://", "redis://host:0", "redis://host:x",
-        "redis://host/x",
+        "redis://host/x", "redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel://a,/m",
+        "redis+sentinel://a/m/x", "redis+cluster://", "redis+cluster://a,,b", "redis+cluster://a/1", "redis+x://a",
+        "unix+cluster:///a",
         "redis://host/-1", "redis://user@host", "unix://relative", "unix:///a?x=1", "redis://u:p%4@host",
         "unix:///" + String(repeating: "x", count: 107),
     ])

@@ -10,10 +10,8 @@ struct SubscriptionTests {
         ping: Duration = .seconds(5),
         _ body: @Sendable (Listener, RedisClient) async throws -> Void
     ) async throws {
-        try await withClient(redis) { client, group in
-            var configuration = try RedisConfiguration(url: redis.url)
-            configuration.pingInterval = ping
-            let listener = try await Listener(configuration, loop: group.next())
+        try await withClient(redis, configure: { $0.pingInterval = ping }) { client, group in
+            let listener = try await Listener(client, loop: group.next())
             try await body(listener, client)
             try await listener.close()
         }
@@ -119,20 +117,22 @@ final class Listener: Sendable {
     private let sink: AsyncStream<Notice>.Continuation
     private let subscription: NIOLoopBoundBox<Subscription?>
 
-    init(_ configuration: RedisConfiguration, loop: any EventLoop) async throws {
+    init(_ client: RedisClient, loop: any EventLoop) async throws {
         self.loop = loop
         let (events, sink) = AsyncStream.makeStream(of: Notice.self)
         self.events = events
         self.sink = sink
         subscription = .makeEmptyBox(valueType: Subscription.self, eventLoop: loop)
         try await loop.submit { [subscription] in
-            subscription.value = Subscription(configuration: configuration, loop: loop, logger: .quiet) {
+            subscription.value = client.makeSubscription(on: loop) {
                 sink.yield(.gap($0))
             }
         }.get()
     }
 
-    func subscribe(_ channel: String) { loop.execute { self.subscribeOnLoop(channel) } }
+    func subscribe(_ channel: String, isSharded: Bool = false) {
+        loop.execute { self.subscribeOnLoop(channel, isSharded) }
+    }
 
     /// Subscribes, leaves and subscribes again in one turn of the loop.
     func subscribeTwice(_ channel: String) {
@@ -143,8 +143,8 @@ final class Listener: Sendable {
         }
     }
 
-    private func subscribeOnLoop(_ channel: String) {
-        subscription.value?.subscribe(channel) {
+    private func subscribeOnLoop(_ channel: String, _ isSharded: Bool = false) {
+        subscription.value?.subscribe(channel, isSharded: isSharded) {
             self.sink.yield(.ready(channel))
         } onMessage: {
             self.sink.yield(.message(channel, String(buffer: $0)))

@@ -32,20 +32,21 @@ import Testing
     func `commands, large values, blocking and subscribed connections`(host: String) async throws {
         try await withServer { port, _, certificates in
             let tls = own(certificates)
-            let configuration = try RedisConfiguration(url: "rediss://:secret@\(host):\(port)/1", tls: tls)
+            var configuration = try RedisConfiguration(url: "rediss://:secret@\(host):\(port)/1", tls: tls)
+            configuration.connectTimeout = .seconds(30)
             try await withClient(configuration) { client, group in
                 let value = ByteBuffer(repeating: 7, count: 3_000_000)
                 _ = try await client.send(RedisCommand("SET", "k", RedisArgument(value)))
                 #expect(try await client.send(RedisCommand("GET", "k")).bytes == value)
 
                 let loop = group.next()
-                let blocking = BlockingConnection(configuration: configuration, loop: loop, logger: .quiet)
+                let blocking = client.makeBlockingConnection(on: loop)
                 async let element = blocking.send(RedisCommand("BLPOP", "l", 0), timeout: .seconds(10))
                 _ = try await client.send(RedisCommand("RPUSH", "l", "a"))
                 #expect(try await element.array?.last?.string == "a")
                 await blocking.close()
 
-                let listener = try await Listener(configuration, loop: loop)
+                let listener = try await Listener(client, loop: loop)
                 var events = listener.events.makeAsyncIterator()
                 listener.subscribe("c")
                 #expect(await events.next() == .ready("c"))
@@ -87,8 +88,9 @@ import Testing
         try await withServer(names: "DNS:localhost") { port, _, certificates in
             var tls = own(certificates)
             tls.serverName = "localhost"
-            let url = "rediss://:secret@127.0.0.1:\(port)"
-            try await withClient(try RedisConfiguration(url: url, tls: tls)) { client, _ in try await client.ping() }
+            var configuration = try RedisConfiguration(url: "rediss://:secret@127.0.0.1:\(port)", tls: tls)
+            configuration.connectTimeout = .seconds(30)
+            try await withClient(configuration) { client, _ in try await client.ping() }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+internal import NIOPosix
 
 /// A real redis-server for a test: on a Unix socket in a directory of its own, without a TCP port unless one is asked for.
 ///
@@ -30,6 +31,19 @@ public actor TestRedis {
                 "--appendonly", appendOnly ? "yes" : "no", "--appendfsync", "always",
                 "--logfile", directory + "/log", "--daemonize", "no",
             ] + extra
+        try await start()
+    }
+
+    /// A sentinel on a port of the loopback address.
+    ///
+    /// - Parameter rules: lines of its file.
+    init(sentinelOn port: Int, rules: [String]) async throws {
+        directory = try Self.makeDirectory()
+        socketPath = directory + "/s"
+        let lines = ["port \(port)", "unixsocket \(socketPath)", "dir \(directory)", "logfile \(directory)/log"] + rules
+        let file = directory + "/sentinel.conf"
+        try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        arguments = ["redis-server", file, "--sentinel"]
         try await start()
     }
 
@@ -77,6 +91,35 @@ public actor TestRedis {
     public func pause() { if let pid { Glibc.kill(pid, SIGSTOP) } }
 
     public func resume() { if let pid { Glibc.kill(pid, SIGCONT) } }
+
+    /// What redis-cli prints for a command to this server.
+    @discardableResult
+    public nonisolated func cli(_ command: String...) async throws -> String {
+        try await Self.cli(["-s", socketPath] + command)
+    }
+
+    /// On a thread that may wait, as all tests share those of the tasks.
+    static func cli(_ arguments: [String]) async throws -> String {
+        try await NIOThreadPool.singleton.runIfActive { try runCLI(arguments) }
+    }
+
+    private static func runCLI(_ arguments: [String]) throws -> String {
+        let output = try makeDirectory() + "/output"
+        defer { remove(String(output.dropLast("/output".count))) }
+        let status = try ChildProcess("/usr/bin/redis-cli", arguments, output: output).wait()
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        guard status == 0 else { throw Failure(description: "redis-cli: \(text)") }
+        return text
+    }
+
+    /// Waits up to 30 seconds for what other processes bring about.
+    static func wait(_ complaint: String, until condition: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try await !condition() {
+            guard ContinuousClock.now < deadline else { throw Failure(description: complaint) }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
 
     private func end(by signal: CInt) async {
         guard let pid else { return }

@@ -36,7 +36,7 @@ enum Prelude {
                 announced[i] = struct.pack('>Hc0Ic0', #id, id, #stored, stored)
             end
             redis.call('HSET', metadata, 'last_id', id, 'updated_at', now())
-            redis.call('PUBLISH', live, table.concat(announced))
+            redis.call('SPUBLISH', live, table.concat(announced))
             return last, id
         end
 

@@ -35,7 +35,7 @@ enum ThreadScripts {
         end
         redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
         redis.call('ZREM', KEYS[7], ARGV[1])
-        redis.call('PUBLISH', ARGV[2], '')
+        redis.call('SPUBLISH', ARGV[2], '')
         return { 'ok' }
         """#
     )

@@ -1,6 +1,9 @@
 import ArgumentParser
 import Config
 import Foundation
+import Logging
+import NIOPosix
+import Redis
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,7 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
         let doctor = Doctor(
             server: server,
             configuration: SettingOptions.file(configurationPath),
-            checkConfiguration: Self.check
+            checkConfiguration: Self.check,
+            checkDeployment: { [configurationPath] in await Self.checkDeployment(configurationPath) }
         )
         let isComplete: Bool
         do {
@@ -39,6 +43,39 @@ struct DoctorCommand: AsyncParsableCommand {
                 "\(error)",
                 cure: "correct what is named; config.toml of the project has every setting"
             )
+        }
+    }
+
+    /// Looks at the Redis that the settings name.
+    @Sendable private static func checkDeployment(_ path: String?) async -> Finding {
+        let name = "redis"
+        let config: BaudConfig
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            config = try BaudConfig.load(file: SettingOptions.file(path), environment: environment)
+        } catch {
+            return .warning(name, "not looked at", cure: "correct the configuration first")
+        }
+        guard !config.redis.url.isEmpty else { return .good(name, "a private server, started by baud serve") }
+        do throws(RedisError) {
+            let found = try await examine(try RedisConfiguration(config.redis))
+            return .good(name, found)
+        } catch {
+            return .missing(name, error.description, cure: "docs/OPERATIONS.md says what Redis must be and promise")
+        }
+    }
+
+    private static func examine(_ configuration: RedisConfiguration) async throws(RedisError) -> String {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        let client = RedisClient(configuration: configuration, group: group, logger: silent)
+        do throws(RedisError) {
+            let found = try await client.examine()
+            await client.close()
+            return found
+        } catch {
+            await client.close()
+            throw error
         }
     }
 

@@ -9,13 +9,15 @@ struct Doctor: Sendable {
     let configuration: String?
     /// Says what is to be said of a configuration file that can be read.
     let checkConfiguration: @Sendable (_ path: String) async -> Finding
+    /// Looks at the Redis that the settings name.
+    let checkDeployment: @Sendable () async -> Finding
 
     /// The checks, in the order in which they are told.
     var checks: [@Sendable () async -> Finding] {
         [
             redis, sandbox, search,
             { Self.openFiles(limit: Self.openFilesLimit()) },
-            configurationFile, answer,
+            configurationFile, checkDeployment, answer,
         ]
     }
 

@@ -11,6 +11,7 @@ extension RedisConfiguration {
             serverName: settings.tlsServerName
         )
         try self.init(url: settings.url.value, tls: tls)
+        sentinelPassword = settings.sentinelPassword.isEmpty ? nil : settings.sentinelPassword.value
         commandTimeout = settings.commandTimeout
     }
 }

@@ -16,7 +16,7 @@ struct SettingOptions: ParsableArguments {
     @Option(
         name: .customLong("redis-url"),
         help:
-            "redis[s]://[user:password@]host:port[/db] or unix:///path (redis.url). Without it a private redis-server is started."
+            "redis[s][+sentinel|+cluster]://[user:password@]host:port... or unix:///path (redis.url). Without it a private redis-server is started."
     )
     var redisURL: String?
 

@@ -28,7 +28,7 @@ PROGRAM = [
 ] + [
     (name, 1, 50)
     for name in (
-        "pause-redis", "stop-redis", "cut-proxy", "disk-full", "clock-jump",
+        "drain-worker", "drain-gateway", "pause-redis", "stop-redis", "cut-proxy", "disk-full", "clock-jump",
         "model-hang", "model-garbage", "model-429", "model-500", "mix",
     )
 ]  # fmt: skip

@@ -117,10 +117,10 @@ def stop_redis(system: System, dice: random.Random) -> Struck:
 
 
 def cut_proxy(system: System, dice: random.Random) -> Struck:
-    """Some replies end in their middle, whatever commands they are for."""
-    for _ in range(dice.randrange(4, 12)):
-        system.proxy.cut(dice.randrange(2, 16))
-        time.sleep(dice.uniform(0.05, 0.4))
+    """For some seconds a part of all replies end in their middle, whatever commands they are for."""
+    system.proxy.cut_share = dice.uniform(0.05, 0.3)
+    time.sleep(dice.uniform(1, 4))
+    system.proxy.cut_share = 0
     return Struck()
 
 

@@ -230,7 +230,7 @@ def ask_rest(http: httpx.Client, path: str, body: dict, key: str | None) -> dict
     answer = http.post(path, json=body, headers=headers, timeout=TRY_LIMIT)
     if answer.status_code == 503:
         raise Passing(answer.text)
-    if answer.status_code != 200:
+    if answer.status_code not in (200, 202):
         raise Refused(f"{path}: {answer.status_code} {answer.text}")
     return answer.json()
 

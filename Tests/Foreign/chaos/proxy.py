@@ -1,5 +1,6 @@
 """A proxy between baud and Redis that can cut connections in the middle of a reply."""
 
+import random
 import socket
 import threading
 from pathlib import Path
@@ -12,19 +13,13 @@ class Proxy:
 
     def __init__(self, target: Path, path: Path):
         self.socket = path
+        # The part of all replies that end in their middle, and their connections with them.
+        self.cut_share = 0.0
         self._target = str(target)
-        self._lock = threading.Lock()
-        self._cuts = 0
-        self.cut_count = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen(128)
         threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self, count: int):
-        """The next replies, of whatever connections, end in their middle, and their connections with them."""
-        with self._lock:
-            self._cuts += count
 
     def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -48,7 +43,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, is_reply: bool):
         try:
             while data := source.recv(CHUNK):
-                if is_reply and self._takes_cut():
+                if is_reply and random.random() < self.cut_share:
                     sink.sendall(data[: len(data) // 2])
                     break
                 sink.sendall(data)
@@ -61,11 +56,3 @@ class Proxy:
             except OSError:
                 pass
         source.close()
-
-    def _takes_cut(self) -> bool:
-        with self._lock:
-            if not self._cuts:
-                return False
-            self._cuts -= 1
-            self.cut_count += 1
-            return True

@@ -11,6 +11,7 @@ import grpc
 import httpx
 import httpx_sse
 from clients import AGENT
+from google.protobuf import json_format
 
 from chaos.system import Gateway, System
 
@@ -72,6 +73,9 @@ class Viewer(threading.Thread):
             except (httpx.HTTPError, httpx.StreamError, RuntimeError, ValueError):
                 # The connection broke, or the client of a gateway that is gone was closed.
                 pass
+            except json_format.ParseError as error:
+                self.refusals.append(f"after {self._last_id}: an event that is none of the contract: {error}")
+                return
             time.sleep(PAUSE)
 
     @property

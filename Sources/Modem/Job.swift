@@ -30,10 +30,18 @@ final class Job: Sendable {
         bufferingPolicy: .bufferingOldest(1)
     )
 
+    private let (ends, endContinuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+
     init(entry: QueueEntry) { self.entry = entry }
 
     /// The first reason counts.
     func stop(_ reason: StopReason) { stopContinuation.yield(reason) }
+
+    /// The modem is done with it: nothing of it runs any more.
+    func end() { endContinuation.finish() }
+
+    /// For one waiter.
+    func waitForEnd() async { for await _ in ends {} }
 
     func carryOut(
         _ handler: any RunHandler,

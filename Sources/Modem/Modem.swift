@@ -105,12 +105,19 @@ public final class Modem: Service {
         slots.give(taken - entries.count)
         for entry in entries {
             let job = Job(entry: entry)
-            // An entry of our own that comes back as lost is already in hand: its lease was renewed late.
-            guard jobs.withLock({ $0.updateValue(job, ifAbsent: entry) }) else {
+            let before = jobs.withLock { $0[entry] }
+            // A run that was put into the queue twice is in hand already.
+            guard before == nil || entry.wasLost else {
                 slots.give(1)
                 continue
             }
-            runs.addTask { await self.carryOut(job) }
+            // One of our own that comes back as lost is still in hand: its lease has run out, and so has that attempt.
+            before?.stop(.leaseLost)
+            jobs.withLock { $0[entry] = job }
+            runs.addTask {
+                await before?.waitForEnd()
+                await self.carryOut(job)
+            }
         }
         return !entries.isEmpty
     }
@@ -130,7 +137,8 @@ public final class Modem: Service {
 
     private func carryOut(_ job: Job) async {
         defer {
-            jobs.withLock { $0[job.entry] = nil }
+            jobs.withLock { if $0[job.entry] === job { $0[job.entry] = nil } }
+            job.end()
             slots.give(1)
         }
         var logger = logger
@@ -153,7 +161,7 @@ public final class Modem: Service {
     /// Renews the leases until cancelled.
     private func beat() async {
         while !Task.isCancelled {
-            let held = jobs.withLock { Array($0.values) }
+            let held = stopOverdue()
             do {
                 // Redis counts a lease from some moment after this one, so this worker never thinks that it has more time.
                 let asked = ContinuousClock.now
@@ -177,15 +185,25 @@ public final class Modem: Service {
 
     /// Stops the runs whose lease runs out, whatever a renewal that is under way is waiting for: before another worker may have them.
     private func watchLeases() async {
-        let tick = configuration.heartbeat / 4
         while true {
-            do { try await Task.sleep(for: tick) } catch { return }
-            let oldest = ContinuousClock.now - configuration.lease + tick
-            let renewed = lastRenewal.withLock { $0 }
-            for job in jobs.withLock({ Array($0.values) }) where max(job.since, renewed) <= oldest {
-                job.stop(.leaseLost)
-            }
+            do { try await Task.sleep(for: leaseMargin) } catch { return }
+            _ = stopOverdue()
         }
+    }
+
+    /// How long before its end a lease is taken for over.
+    private var leaseMargin: Duration { configuration.heartbeat / 4 }
+
+    /// Stops the jobs whose leases have run out by this worker's clock. Their leases must not be renewed: a process that stood still finds
+    /// its entries where they were, and would keep the runs that it has just stopped from others for another lease.
+    ///
+    /// - Returns: the other jobs.
+    private func stopOverdue() -> [Job] {
+        let oldest = ContinuousClock.now - configuration.lease + leaseMargin
+        let isRenewed = lastRenewal.withLock { $0 } > oldest
+        let all = jobs.withLock { Array($0.values) }
+        for job in all where !isRenewed && job.since <= oldest { job.stop(.leaseLost) }
+        return all.filter { isRenewed || $0.since > oldest }
     }
 
     private func watchCancels() async -> NIOLoopBound<Subscriptions>? {
@@ -221,14 +239,5 @@ public final class Modem: Service {
         let held = jobs.withLock { Array($0.values) }
         logger.notice("runs are handed back", metadata: ["count": "\(held.count)"])
         for job in held { job.stop(.shutdown) }
-    }
-}
-
-extension Dictionary {
-    /// - Returns: false where there was a value already, which stays.
-    fileprivate mutating func updateValue(_ value: Value, ifAbsent key: Key) -> Bool {
-        guard self[key] == nil else { return false }
-        self[key] = value
-        return true
     }
 }

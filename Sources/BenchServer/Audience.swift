@@ -42,7 +42,8 @@ private final class Member {
 
     func owe() {
         owed += 1
-        pay()
+        // With more than one the stream was full, and says when it is not.
+        if owed == 1 { pay() }
     }
 
     func end() {

@@ -25,9 +25,7 @@ struct BenchServer {
         BenchService(audience: try await loop.submit { NIOLoopBound(Audience(eventLoop: loop), eventLoop: loop) }.get())
             .register(in: &router)
         let configuration = HTTPServer.Configuration(port: Int(port))
-        let server = HTTPServer(configuration: configuration, group: group, logger: logger) { [router] exchange in
-            if !router.handle(exchange) { exchange.respond(ResponseHead(status: 404)) }
-        }
+        let server = HTTPServer(configuration: configuration, group: group, logger: logger, router: router)
         _ = try await server.start()
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { break }
         await server.shutdown(grace: .zero)

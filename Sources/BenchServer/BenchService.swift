@@ -18,30 +18,31 @@ struct BenchService {
             guard service.isEmpty else { throw Status(.notFound, "there is no service \(service)") }
             return serving
         }
-        router.serverStreaming("/bench.Bench/Stream") { message, _, stream in
-            do throws(Status) {
-                Source(stream, count: try count(message)).pump()
-            } catch {
-                stream.finish(error)
-            }
+        register("Stream", in: &router) { count, stream in Source(stream, count: count).pump() }
+        register("Join", in: &router) { _, stream in audience.value.join(stream) }
+        register("FanOut", in: &router) { count, stream in
+            audience.value.tell(rounds: count)
+            stream.send(ByteBuffer())
+            stream.finish(.ok)
         }
-        router.serverStreaming("/bench.Bench/Join") { _, _, stream in audience.value.join(stream) }
-        router.local("/bench.Bench/FanOut") { message, _ in
-            audience.value.tell(rounds: try message.withUnsafeBytes { try count(ByteBuffer(bytes: $0)) })
-            return ByteBuffer()
+    }
+
+    private func register(
+        _ name: String,
+        in router: inout MethodRouter,
+        _ handler: @escaping @Sendable (_ count: Int, ServerStream) -> Void
+    ) {
+        router.serverStreaming("/bench.Bench/\(name)") { message, _, stream in
+            guard let count = message.getInteger(at: message.readerIndex, as: UInt32.self) else {
+                return stream.finish(Status(.invalidArgument, "a count in four bytes is wanted"))
+            }
+            handler(Int(count), stream)
         }
     }
 }
 
 /// The answer of the gateway's health service, which keeps it as bytes, too.
 private let serving = ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
-
-private func count(_ message: ByteBuffer) throws(Status) -> Int {
-    guard let count = message.getInteger(at: message.readerIndex, as: UInt32.self) else {
-        throw Status(.invalidArgument, "a count in four bytes is wanted")
-    }
-    return Int(count)
-}
 
 /// A message of the size that is measured.
 func message() -> ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "."), count: 256) }

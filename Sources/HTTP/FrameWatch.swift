@@ -25,10 +25,11 @@ struct FrameWatch {
 
     /// The newest stream that the client has opened.
     private var newest: Int32 = -1
+    private var newestHasEnded = false
     /// The streams between that one and the one before.
     private var skipped: Range<Int32> = 0..<0
     /// The last streams that the client has ended or reset.
-    private var ended = SIMD16<Int32>(repeating: -1)
+    private var ended = InlineArray<16, Int32>(repeating: -1)
     private var nextEnded = 0
 
     /// Looks at the next bytes of the connection, wherever they are cut.
@@ -86,16 +87,20 @@ struct FrameWatch {
     private mutating func error(on stream: Int32) -> UInt32? {
         guard stream <= newest else {
             skipped = newest + 1..<stream
-            newest = stream
+            (newest, newestHasEnded) = (stream, false)
             return nil
         }
+        if stream == newest, !newestHasEnded { return nil }
         if skipped.contains(stream) { return NGHTTP2_PROTOCOL_ERROR.rawValue }
-        return any(ended .== stream) ? NGHTTP2_STREAM_CLOSED.rawValue : nil
+        var hasEnded = false
+        for index in ended.indices { hasEnded = hasEnded || ended[index] == stream }
+        return hasEnded ? NGHTTP2_STREAM_CLOSED.rawValue : nil
     }
 
     private mutating func end(_ stream: Int32) {
+        if stream == newest { newestHasEnded = true }
         ended[nextEnded] = stream
-        nextEnded = (nextEnded + 1) % ended.scalarCount
+        nextEnded = (nextEnded + 1) % ended.count
     }
 
     private func dependency(_ payload: UnsafeRawBufferPointer) -> Int32? {

@@ -40,6 +40,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let immediate: HTTPServer.ImmediateHandler?
     private let limits: HTTPLimits
     private let scratch: SendScratch
+    private let memory: SessionMemory
     private var refusals: RefusalLog?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     private var remoteAddress: SocketAddress?
@@ -59,7 +60,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var slowBlock: (number: Int, since: NIODeadline)?
     @exclusivity(unchecked) private var unconsumed = 0
     /// What is being read, until it is delivered.
-    @exclusivity(unchecked) private var inbound = ByteBuffer()
+    @exclusivity(unchecked) private var inbound: ByteBuffer?
     /// Where the bytes of ``inbound`` are, while they are read.
     @exclusivity(unchecked) private var inboundStart: UnsafeRawPointer?
     /// Streams above the limit, to be reset after the read.
@@ -106,6 +107,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits,
         scratch: SendScratch,
+        memory: SessionMemory,
         refusals: RefusalLog? = nil
     ) {
         self.refusals = refusals
@@ -113,6 +115,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.immediate = immediate
         self.limits = limits
         self.scratch = scratch
+        self.memory = memory
         flood = FloodGuard(burst: limits.floodBurst)
         silence = limits.keepAlive.map(SilenceWatch.init)
         advertisesStreamLimit = if case .server = role { true } else { false }
@@ -137,10 +140,11 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.context = context
         remoteAddress = context.channel.remoteAddress
         let user = Unmanaged.passUnretained(self).toOpaque()
+        var functions = memory.functions
         let result = HTTP2Callbacks.withOptions(limits) { options in
             switch role {
-            case .server: nghttp2_session_server_new2(&session, HTTP2Callbacks.callbacks, user, options)
-            case .client: nghttp2_session_client_new2(&session, HTTP2Callbacks.callbacks, user, options)
+            case .server: nghttp2_session_server_new3(&session, HTTP2Callbacks.callbacks, user, options, &functions)
+            case .client: nghttp2_session_client_new3(&session, HTTP2Callbacks.callbacks, user, options, &functions)
             }
         }
         guard result == 0, session != nil else { return context.close(promise: nil) }
@@ -221,8 +225,9 @@ extension HTTP2Connection {
         guard let session else { return }
         silence?.heard()
         isReading = true
-        inbound = unwrapInboundIn(data)
-        let result = inbound.withUnsafeReadableBytes { bytes in
+        let read = unwrapInboundIn(data)
+        inbound = read
+        let result = read.withUnsafeReadableBytes { bytes in
             inboundStart = bytes.baseAddress
             if case .server = role { look(at: bytes) }
             return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
@@ -237,7 +242,7 @@ extension HTTP2Connection {
         terminateIfViolated()
         if finalGoAwayDue { sendFinalGoAway() }
         deliver()
-        (inbound, inboundStart) = (ByteBuffer(), nil)
+        (inbound, inboundStart) = (nil, nil)
         if result < 0 {
             if !isFlood { note(.malformed) }
             isReading = false
@@ -354,8 +359,8 @@ extension HTTP2Connection {
 
     /// A part of the read, for good: a long one shares its memory, a few bytes do not keep all of it.
     func share(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
-        guard bytes.count >= Self.sharedLength, let start = bytes.baseAddress, let first = inboundStart, start >= first,
-            let part = inbound.getSlice(at: inbound.readerIndex + (start - first), length: bytes.count)
+        guard bytes.count >= Self.sharedLength, let inbound, let start = bytes.baseAddress, let first = inboundStart,
+            start >= first, let part = inbound.getSlice(at: inbound.readerIndex + (start - first), length: bytes.count)
         else { return ByteBuffer(bytes: bytes) }
         return part
     }

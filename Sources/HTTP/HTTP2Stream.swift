@@ -35,8 +35,8 @@ final class HTTP2Stream {
     @exclusivity(unchecked) var sink = HTTP2Sink.none
 
     // The connection's list of its streams.
-    unowned(unsafe) var previous: HTTP2Stream?
-    unowned(unsafe) var next: HTTP2Stream?
+    @exclusivity(unchecked) var previous: HTTP2StreamList.Link?
+    @exclusivity(unchecked) var next: HTTP2StreamList.Link?
 
     // Recorded for delivery.
     @exclusivity(unchecked) private var events = Events()
@@ -237,7 +237,7 @@ extension HTTP2Stream {
     private func deliverInbound(_ events: Events) {
         switch sink {
         case .none:
-            break
+            data = .none
         case .server(let exchange):
             if let data = takeData() { exchange.received(data) }
             // Trailers of a request carry nothing that any handler here asks for.

@@ -3,39 +3,42 @@
 /// The list holds one reference to each of its streams, which is what keeps nghttp2's pointers to them good; its links
 /// are not counted.
 struct HTTP2StreamList {
-    private unowned(unsafe) var first: HTTP2Stream?
+    typealias Link = Unmanaged<HTTP2Stream>
+
+    private var first: Link?
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 
     mutating func insert(_ stream: HTTP2Stream) {
-        _ = Unmanaged.passRetained(stream)
+        let link = Link.passRetained(stream)
         stream.next = first
-        first?.previous = stream
-        first = stream
+        first?._withUnsafeGuaranteedRef { $0.previous = link }
+        first = link
         count += 1
     }
 
     /// Takes a stream out, whose reference is the caller's now.
     mutating func unlink(_ stream: HTTP2Stream) {
-        if let previous = stream.previous { previous.next = stream.next } else { first = stream.next }
-        stream.next?.previous = stream.previous
+        let (previous, next) = (stream.previous, stream.next)
+        if let previous { previous._withUnsafeGuaranteedRef { $0.next = next } } else { first = next }
+        next?._withUnsafeGuaranteedRef { $0.previous = previous }
         (stream.previous, stream.next) = (nil, nil)
         count -= 1
     }
 
     /// Takes any stream out.
     mutating func removeFirst() -> HTTP2Stream? {
-        guard let stream = first else { return nil }
+        guard let stream = first?.takeUnretainedValue() else { return nil }
         unlink(stream)
-        return Unmanaged.passUnretained(stream).takeRetainedValue()
+        return Link.passUnretained(stream).takeRetainedValue()
     }
 
     /// Visits each stream; the visitor does not change the list.
     func visitAll(_ visit: (HTTP2Stream) -> Void) {
-        var next = first
-        while let stream = next {
-            next = stream.next
+        var link = first
+        while let stream = link?.takeUnretainedValue() {
+            link = stream.next
             visit(stream)
         }
     }

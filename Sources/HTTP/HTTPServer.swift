@@ -202,6 +202,7 @@ extension HTTPServer {
             immediate: immediate,
             limits: configuration.limits,
             scratch: loop.scratch,
+            memory: loop.memory,
             refusals: refusals
         )
         connection.onClose = { [unowned connection] in loop.remove(connection) }

@@ -23,6 +23,7 @@ final class SendScratch {
 final class LoopContext {
     let eventLoop: any EventLoop
     let scratch = SendScratch()
+    let memory = SessionMemory()
     private var connections: [ObjectIdentifier: any ServerConnection] = [:]
     private var nextSweep: Scheduled<Void>?
     private var isDraining = false

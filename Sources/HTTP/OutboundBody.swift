@@ -4,19 +4,20 @@ import NIOCore
 struct OutboundBody {
     private struct Piece {
         var prefix = BytePrefix()
-        var bytes = ByteBuffer()
+        /// Nil rather than an empty buffer, which would be a counted reference all the same.
+        var bytes: ByteBuffer?
 
-        var count: Int { prefix.count + bytes.readableBytes }
+        var count: Int { prefix.count + (bytes?.readableBytes ?? 0) }
 
         mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
             let start = prefix.count > 0 ? prefix.take(into: target) : 0
-            let length = min(bytes.readableBytes, target.count - start)
+            let length = min(bytes?.readableBytes ?? 0, target.count - start)
             guard length > 0 else { return start }
-            bytes.withUnsafeReadableBytes { source in
+            bytes?.readWithUnsafeReadableBytes { source in
                 UnsafeMutableRawBufferPointer(rebasing: target[start...])
                     .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<length]))
+                return length
             }
-            bytes.moveReaderIndex(forwardBy: length)
             return start + length
         }
     }

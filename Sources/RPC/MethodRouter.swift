@@ -103,7 +103,11 @@ public struct MethodRouter: Sendable {
     public func handle(_ exchange: Exchange) -> Bool {
         switch finding(of: exchange.request).outcome {
         case .call(let method, let options):
-            if options.isExpired { exchange.finishCall(.deadlinePassed) } else { serve(exchange, method, options.begun()) }
+            guard !options.isExpired else {
+                exchange.finishCall(.deadlinePassed)
+                return true
+            }
+            serve(exchange, method, options.begun())
         case .failed(let status):
             exchange.finishCall(status)
         case .refused(let head):

@@ -40,7 +40,10 @@ extension RedisClient {
             let infos = try await sendToMasters(RedisCommand("CLUSTER", "INFO"))
             for info in infos where info.field("cluster_state") != "ok" || info.field("cluster_slots_ok") != "16384" {
                 let slots = info.field("cluster_slots_ok") ?? "?"
-                throw RedisError(.unavailable, "the cluster serves \(slots) of 16384 slots: see redis-cli --cluster check")
+                throw RedisError(
+                    .unavailable,
+                    "the cluster serves \(slots) of 16384 slots: see redis-cli --cluster check"
+                )
             }
             return "a cluster of \(infos.count) masters serves all slots"
         }

@@ -150,7 +150,9 @@ public final class RedisClient: Sendable {
         let share = share(of: loop)
         let result = await withCheckedContinuation { continuation in
             loop.execute {
-                share.value.connection.run(script, keys: keys, arguments: arguments) { continuation.resume(returning: $0) }
+                share.value.connection.run(script, keys: keys, arguments: arguments) {
+                    continuation.resume(returning: $0)
+                }
             }
         }
         return try result.get()

@@ -204,7 +204,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "localhost:8080", "ftp://localhost", "https:localhost", "http://", "https://", "http://:80", "http://a:0", "http://a:65536",
+        "", "localhost:8080", "ftp://localhost", "https:localhost", "http://", "https://", "http://:80", "http://a:0",
+        "http://a:65536",
         "http://a:b",
         "http://a:1/path", "http://user@a", "http://a:1:2", "http://[::1", "http://[::1]x", "http://a:", "http:/a",
     ])

@@ -201,6 +201,7 @@ import Testing
                     role: .server(ledger.serve),
                     limits: HTTPLimits(),
                     scratch: SendScratch(),
+                    memory: SessionMemory(),
                     refusals: refusals
                 )
                 try pipeline.addHandler(connection)

@@ -128,7 +128,9 @@ import Testing
                 }
                 #expect(receivers == 1)
                 var notices: [Notice] = []
-                while notices.last != .message("{\(tag)}live", "m") { notices.append(try #require(await events.next())) }
+                while notices.last != .message("{\(tag)}live", "m") {
+                    notices.append(try #require(await events.next()))
+                }
                 #expect(notices.contains(.gap("{\(tag)}live")))
                 try await listener.close()
             }

@@ -56,7 +56,9 @@ struct ClusterValueTests {
         #expect(ClusterRedirection(RedisError(.server, text), from: server) == expected)
     }
 
-    @Test(arguments: ["ERR x", "MOVED", "MOVED 1", "MOVED x h:1", "MOVED 16384 h:1", "MOVED 1 h", "MOVED 1 h:0", "ASK 1"])
+    @Test(arguments: [
+        "ERR x", "MOVED", "MOVED 1", "MOVED x h:1", "MOVED 16384 h:1", "MOVED 1 h", "MOVED 1 h:0", "ASK 1",
+    ])
     func `other errors are no redirections`(text: String) {
         #expect(ClusterRedirection(RedisError(.server, text), from: server) == nil)
     }

@@ -95,7 +95,10 @@ import Testing
             configuration.deployment = .sentinel(sentinels, master: "other")
             try await withClient(configuration) { client, _ in
                 let error = await failure { () async throws(RedisError) in try await client.ping() }
-                #expect(error?.code == .unavailable && error?.cause.map { "\($0)" }?.contains("knows no master other") == true)
+                #expect(
+                    error?.code == .unavailable
+                        && error?.cause.map { "\($0)" }?.contains("knows no master other") == true
+                )
             }
         }
     }

@@ -10,7 +10,8 @@ struct SubscriptionTests {
         ping: Duration = .seconds(5),
         _ body: @Sendable (Listener, RedisClient) async throws -> Void
     ) async throws {
-        try await withClient(redis, configure: { $0.pingInterval = ping }) { client, group in
+        func setPing(_ configuration: inout RedisConfiguration) { configuration.pingInterval = ping }
+        try await withClient(redis, configure: setPing) { client, group in
             let listener = try await Listener(client, loop: group.next())
             try await body(listener, client)
             try await listener.close()

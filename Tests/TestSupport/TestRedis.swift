@@ -40,7 +40,8 @@ public actor TestRedis {
     init(sentinelOn port: Int, rules: [String]) async throws {
         directory = try Self.makeDirectory()
         socketPath = directory + "/s"
-        let lines = ["port \(port)", "unixsocket \(socketPath)", "dir \(directory)", "logfile \(directory)/log"] + rules
+        let lines =
+            ["port \(port)", "unixsocket \(socketPath)", "dir \(directory)", "logfile \(directory)/log"] + rules
         let file = directory + "/sentinel.conf"
         try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
         arguments = ["redis-server", file, "--sentinel"]

@@ -51,7 +51,11 @@ final class Installation: Sendable {
             privateRedis = nil
             redis = RedisClient(configuration: try RedisConfiguration(config.redis), group: group, logger: logger)
         }
-        store = Store(redis: redis, keys: Keys(prefix: config.redis.prefix, cluster: redis.configuration.isCluster), logger: logger)
+        store = Store(
+            redis: redis,
+            keys: Keys(prefix: config.redis.prefix, cluster: redis.configuration.isCluster),
+            logger: logger
+        )
         curl = try CurlClient()
         models = ModelCatalog(config, curl: curl)
         do {

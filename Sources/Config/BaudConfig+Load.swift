@@ -95,6 +95,9 @@ extension BaudConfig {
         settings.readMilliseconds(&worker.heartbeat, "worker.heartbeat_ms", 100...600_000)
         settings.readMilliseconds(&worker.reaper, "worker.reaper_ms", 100...600_000)
         settings.read(&worker.maxAttempts, "worker.max_attempts", 1...100)
+        settings.readMilliseconds(&worker.retry, "worker.retry_ms", 0...3_600_000)
+        settings.readMilliseconds(&worker.retryLimit, "worker.retry_limit_ms", 0...86_400_000)
+        settings.readSeconds(&worker.queueLimit, "worker.queue_limit_seconds", 0...2_592_000)
         // Two heartbeats may fail before the lease does.
         settings.require(
             worker.heartbeat * 2 < worker.lease,
@@ -113,6 +116,8 @@ extension BaudConfig {
         settings.read(&agent.maxTokens, "agent.max_tokens", 1...1_000_000)
         settings.read(&agent.systemPrompt, "agent.system_prompt")
         settings.readSeconds(&agent.runLimit, "agent.run_limit_seconds", 1...604_800)
+        settings.readSeconds(&agent.stepLimit, "agent.step_limit_seconds", 1...604_800)
+        settings.readSeconds(&agent.answerLimit, "agent.answer_limit_seconds", 1...31_536_000)
         settings.read(&llm.maxRetries, "llm.max_retries", 0...100)
         settings.readMilliseconds(&llm.firstToken, "llm.first_token_ms", 100...3_600_000)
         settings.readMilliseconds(&llm.idle, "llm.idle_ms", 100...3_600_000)
@@ -145,6 +150,7 @@ extension BaudConfig {
         settings.read(&script.directory, "script.dir")
         settings.read(&tools.enabled, "tools.enabled")
         settings.read(&tools.disabled, "tools.disabled")
+        settings.readSeconds(&tools.limit, "tools.limit_seconds", 1...604_800)
         settings.read(&sandbox.provider, "sandbox.provider")
         settings.read(&sandbox.network, "sandbox.network")
         settings.read(&sandbox.memoryMiB, "sandbox.memory_mb", 16...1_048_576)

@@ -55,6 +55,8 @@ extension BaudConfig {
         public var enabled: [String] = []
         /// Taken away from those.
         public var disabled: [String] = []
+        /// A call that takes longer is stopped.
+        public var limit: Duration = .seconds(900)
     }
 
     /// Where tools run commands.

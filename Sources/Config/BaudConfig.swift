@@ -111,6 +111,11 @@ public struct BaudConfig: Sendable, Equatable {
         public var reaper: Duration = .seconds(2)
         /// How often a run is given to a worker before it fails because workers were lost over it.
         public var maxAttempts = 3
+        /// The most that a failed run waits for its first retry; doubled with each further one, up to `retryLimit`.
+        public var retry: Duration = .seconds(2)
+        public var retryLimit: Duration = .seconds(60)
+        /// How long a run may wait for a worker; zero: for ever.
+        public var queueLimit: Duration = .zero
     }
 
     /// The event log and its streams.
@@ -134,6 +139,10 @@ public struct BaudConfig: Sendable, Equatable {
         /// A file that takes the place of the built-in prompt; empty: the built-in one.
         public var systemPrompt = ""
         public var runLimit: Duration = .seconds(3600)
+        /// A turn of the model with the tools it asks for.
+        public var stepLimit: Duration = .seconds(1800)
+        /// How long a run waits for an answer to what it asks.
+        public var answerLimit: Duration = .seconds(86_400)
     }
 
     /// Which browsers' pages may call.

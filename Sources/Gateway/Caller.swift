@@ -4,4 +4,6 @@ struct Caller: Sendable {
     var idempotencyKey: String?
     /// `Last-Event-ID` header, which an SSE client sends when it connects again.
     var lastEventID: String?
+    /// `x-tenant` header or metadata: whose runs these are, where nothing proves it.
+    var tenant: String?
 }

@@ -56,7 +56,7 @@ public final class Gateway: Service {
             intervals: configuration.intervals,
             logger: logger
         )
-        let endpoints = self.endpoints
+        let endpoints = endpoints(fanouts)
         let services = Method.all.reduce(into: [String]()) { if $0.last != $1.service { $0.append($1.service) } }
         let health = HealthService(services: services) { [store] in try await store.ping() }
         await health.probe()
@@ -92,10 +92,12 @@ public final class Gateway: Service {
         await fanouts.close()
     }
 
-    private var endpoints: [Endpoint] {
-        let runs = RunUseCases(store: store, checkModel: configuration.checkModel)
+    private func endpoints(_ fanouts: Fanouts) -> [Endpoint] {
+        let waiting = RunWaiting(store: store, fanouts: fanouts, loops: group)
+        let runs = RunUseCases(store: store, waiting: waiting, checkModel: configuration.checkModel)
         return ThreadUseCases(store: store).endpoints + runs.endpoints
             + StreamUseCases(store: store, runs: runs).endpoints
+            + ScheduleUseCases(store: store, runs: runs).endpoints + QueueUseCases(store: store).endpoints
             + HealthUseCases(store: store, version: configuration.version).endpoints
     }
 }

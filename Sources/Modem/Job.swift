@@ -53,7 +53,7 @@ final class Job: Sendable {
         let log = RunLog(run: run, store: store, batching: configuration.batching)
         let (first, end) = await race(handler, run: run, log: log)
         do {
-            try await conclude(first, end, log, logger)
+            try await conclude(first, end, log, configuration, logger)
         } catch let error as StoreError where error.code == .stale {
             logger.notice("the run is no longer ours", metadata: ["error": "\(error)"])
         } catch {
@@ -86,7 +86,13 @@ final class Job: Sendable {
         }
     }
 
-    private func conclude(_ first: Outcome, _ end: RunEnd?, _ log: RunLog, _ logger: Logger) async throws {
+    private func conclude(
+        _ first: Outcome,
+        _ end: RunEnd?,
+        _ log: RunLog,
+        _ configuration: ModemConfiguration,
+        _ logger: Logger
+    ) async throws {
         switch first {
         case .ended(let end) where end.status == .cancelled && Task.isCancelled:
             // Nobody cancelled the run: this process is cancelled, and the handler with it.
@@ -97,7 +103,7 @@ final class Job: Sendable {
         case .failed where Task.isCancelled:
             try await log.release()
         case .ended(let end):
-            try await log.finish(end)
+            try await conclude(end, log, configuration)
         case .failed(let error):
             logger.error("a run failed", metadata: ["error": "\(error)"])
             let failure = Failure(code: "internal", message: "internal error; the worker's log says more")
@@ -114,6 +120,18 @@ final class Job: Sendable {
             break
         case .writerFailed(let error):
             throw error
+        }
+    }
+
+    /// The handler has come to an end by itself: of the run, or of this attempt.
+    private func conclude(_ end: RunEnd, _ log: RunLog, _ configuration: ModemConfiguration) async throws {
+        if let question = end.question, end.status == .requiresAction {
+            try await log.pause(end, for: question, limit: configuration.actionLimit)
+        } else if let least = end.retryAfter, end.status == .failed {
+            let delay = max(least, configuration.retries.delay(after: log.run.failures))
+            try await log.retry(end, after: delay, maxFailures: configuration.maxAttempts)
+        } else {
+            try await log.finish(end)
         }
     }
 }

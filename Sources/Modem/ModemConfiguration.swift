@@ -10,8 +10,12 @@ public struct ModemConfiguration: Sendable {
     public var heartbeat = Duration.seconds(3)
     /// How often runs of lost workers are looked for.
     public var reaper = Duration.seconds(2)
-    /// A run that has lost so many workers is given up.
+    /// A run that has lost so many workers is given up, as is one that has failed so often for a reason that may pass.
     public var maxAttempts = 3
+    /// How long a failed run waits until it is tried again.
+    public var retries = RetryBackoff()
+    /// How long a run waits for an answer.
+    public var actionLimit = Duration.seconds(24 * 60 * 60)
     /// How long runs may go on after the process was asked to stop; then they are handed back.
     public var grace = Duration.seconds(30)
     public var batching = RunLog.Batching()

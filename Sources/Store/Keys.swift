@@ -28,7 +28,9 @@ public struct Keys: Sendable {
     func stream(_ thread: String) -> String { self.thread(thread, "stream") }
     /// List: run ids, oldest first.
     func runs(_ thread: String) -> String { self.thread(thread, "runs") }
-    /// Hash: state, attempt, input, result.
+    /// Hash: state, attempt, input, result. While the run goes on, scripts keep beside it, under its name and `:journal` the list of what
+    /// it has completed, `:inputs` the list of what was said to it, `:answers` the hash of what was answered to its questions, by
+    /// their ids, and `:closing` the list of what the conversation gains if it goes no further.
     func run(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run)") }
     /// List: ids of the runs that wait for the active one, next first.
     func pending(_ thread: String) -> String { self.thread(thread, "pending") }
@@ -36,14 +38,12 @@ public struct Keys: Sendable {
     func messages(_ thread: String) -> String { self.thread(thread, "messages") }
     /// String: what the agent keeps between runs beside the conversation (todos, plan).
     func memory(_ thread: String) -> String { self.thread(thread, "memory") }
-    /// List: what the active run has completed, for the attempt after this one.
-    func journal(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):journal") }
-    /// List: what was said to the active run since it began, for its agent's next steps.
-    func inputs(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):inputs") }
     /// String: what a tenant's request under an idempotency key came to.
     func idempotency(_ thread: String, _ method: String, _ tenant: String, _ key: String) -> String {
         self.thread(thread, "idempotency:\(method):\(tenant):\(key)")
     }
+    /// Hash: what is to be executed later, see ``ScheduleScripts``.
+    func schedules(_ thread: String) -> String { self.thread(thread, "schedules") }
     /// Channel: a thread's new events.
     func live(_ thread: String) -> String { self.thread(thread, "live") }
 

@@ -168,31 +168,66 @@ public actor RunLog {
     }
 
     /// The terminal transition, together with all that has gathered; nothing can be written after it.
+    ///
+    /// A run to which something was said that it has not heeded goes back to the queue instead, and on from its journal.
     public func finish(_ end: RunEnd) async throws {
-        await waitForTurn()
-        defer { endTurn() }
-        try await confirm()
-        var events = takePending()
-        var last = Event.terminal(
-            run.threadID,
-            run.runID,
-            status: end.status.rawValue,
-            reason: end.reason,
-            error: end.error,
-            usage: end.usage
-        )
-        last.attempt = run.attempt
-        events.append(last)
-        try await store.finish(end, events: events, for: run, patience: Self.patience)
-        close()
+        try await conclude { events in
+            let last = Event.terminal(run, end)
+            guard try await !store.finish(end, events: events + [last], for: run, patience: Self.patience) else {
+                return true
+            }
+            let requeue = Requeue(word: "steered")
+            return try await store.requeue(run, requeue, events: events, journal: end.journal) == .done
+        }
     }
 
     /// Hands the run back to the queue, for a worker that goes on from the journal.
     public func release() async throws {
+        try await conclude { events in
+            try await store.requeue(run, Requeue(word: "shutdown"), events: events, journal: []) == .done
+        }
+    }
+
+    /// Puts a run that has failed back into the queue, to be tried again after a while; ends it if it has failed too often.
+    public func retry(_ end: RunEnd, after delay: Duration, maxFailures: Int) async throws {
+        try await handBack(end) { events in
+            let reason = Requeue(word: "retry", delay: delay, maxFailures: maxFailures, error: end.error)
+            return try await store.requeue(run, reason, events: events, journal: [])
+        }
+    }
+
+    /// The run asks something: it waits for the answer without a worker, at most for so long.
+    public func pause(_ end: RunEnd, for question: Question, limit: Duration) async throws {
+        try await handBack(end) { events in
+            try await store.pause(run, question, end, limit: limit, events: events, patience: Self.patience)
+        }
+    }
+
+    /// Ends the run where it can go neither back nor on.
+    private func handBack(_ end: RunEnd, _ attempt: ([Event]) async throws -> Handback) async throws {
+        try await conclude { events in
+            var end = end
+            switch try await attempt(events) {
+            case .done: return true
+            case .exhausted: end.gaveUp = true
+            case .cancelling(let reason): (end.status, end.reason, end.error) = (.cancelled, reason, nil)
+            }
+            return try await store.finish(
+                end,
+                events: events + [.terminal(run, end)],
+                for: run,
+                patience: Self.patience
+            )
+        }
+    }
+
+    /// The last write, with what has gathered. - Parameter write: false where the run is asked to stop just now; then it stays as it is
+    /// until its lease is over.
+    private func conclude(_ write: ([Event]) async throws -> Bool) async throws {
         await waitForTurn()
         defer { endTurn() }
         try await confirm()
-        try await store.release(run)
+        guard try await write(takePending()) else { throw StoreError.stale(run) }
         close()
     }
 
@@ -224,50 +259,5 @@ public actor RunLog {
         } else {
             writersInLine.removeFirst().resume()
         }
-    }
-}
-
-/// How a run ends.
-public struct RunEnd: Sendable {
-    public enum Status: String, Sendable {
-        case completed
-        case failed
-        case cancelled
-        case timedOut = "timed_out"
-    }
-
-    public var status: Status
-    /// Why it was cancelled.
-    public var reason: String
-    /// Why it failed.
-    public var error: Failure?
-    public var usage: Usage
-    /// The agent's last message.
-    public var text: String
-    /// `provider/model` as it was resolved.
-    public var model: String
-    /// What the thread's conversation gains.
-    public var messages: [String]
-    /// The agent's memory, if it has changed.
-    public var memory: String?
-
-    public init(
-        _ status: Status,
-        reason: String = "",
-        error: Failure? = nil,
-        usage: Usage = Usage(),
-        text: String = "",
-        model: String = "",
-        messages: [String] = [],
-        memory: String? = nil
-    ) {
-        self.status = status
-        self.reason = reason
-        self.error = error
-        self.usage = usage
-        self.text = text
-        self.model = model
-        self.messages = messages
-        self.memory = memory
     }
 }

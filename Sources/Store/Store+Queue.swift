@@ -144,23 +144,29 @@ extension Store {
             _ = try await send(RedisCommand("ZREM", RedisArgument(keys.leases), RedisArgument(member)))
             return
         }
-        try await settle(member, in: keys.leases, entry, change)
+        try await settle(member, in: keys.leases, .run(entry), change)
     }
 
-    func settle(
+    /// What was due has been looked at.
+    func settle(_ item: DueItem, _ change: QueueChange) async throws(StoreError) {
+        try await settle(item.member, in: keys.due, item, change)
+    }
+
+    /// - Parameter member: what leaves the set.
+    private func settle(
         _ member: String,
         in set: String,
-        _ entry: QueueEntry,
+        _ item: DueItem,
         _ change: QueueChange
     ) async throws(StoreError) {
+        let entry = item.entry
         let next = change.next.map { QueueEntry(thread: entry.thread, run: $0.id, tenant: $0.tenant) }
         _ = try await run(
             QueueScripts.settle,
             [set, keys.due, keys.dead, keys.ready(next?.tenant ?? ""), keys.ring, keys.wake],
             [
                 RedisArgument(member), RedisArgument(next?.name ?? ""), RedisArgument(next?.tenant ?? ""),
-                RedisArgument(change.again == nil ? "" : DueItem.run(entry).member),
-                RedisArgument(change.again ?? 0),
+                RedisArgument(change.again == nil ? "" : item.member), RedisArgument(change.again ?? 0),
                 RedisArgument(change.gaveUp ? entry.text : ""),
             ]
         )

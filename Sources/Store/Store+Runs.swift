@@ -1,4 +1,5 @@
 public import Messages
+internal import NIOCore
 internal import Redis
 
 extension Store {
@@ -6,26 +7,68 @@ extension Store {
     /// lost on the way, a sweeper makes it good.
     ///
     /// - Parameter tenant: who is to pay for it with its place in the queue, and whose idempotency keys count.
-    /// - Returns: the run, and whether it is the one of an earlier request under the same idempotency key.
-    /// - Throws: `.notFound`, `.conflict` (idempotency key of another request), `.exhausted` (too many runs wait), `.unavailable`.
+    /// - Returns: the run, which is the active one if the request has steered that; and whether it is the one of an earlier request
+    ///   under the same idempotency key.
+    /// - Throws: `.notFound`, `.busy` (another run is active and the request will not wait), `.conflict` (idempotency key of another
+    ///   request), `.exhausted` (too many runs wait), `.unavailable`.
     public func execute(
         _ request: ExecuteRunRequest,
         tenant: String = Store.commonTenant
     ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
+        try await accept(request, tenant: tenant, method: "execute", fingerprint: request.serialized())
+    }
+
+    /// A new run with the task of one that has ended.
+    ///
+    /// - Throws: as ``execute(_:tenant:)``, and `.busy` when the run has not ended.
+    public func retry(
+        _ request: RetryRunRequest,
+        tenant: String = Store.commonTenant
+    ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
+        let old = try await run(request.threadID, request.runID)
+        guard old.hasEnded else { throw StoreError(.busy, "run \(old.runID) is \(old.status): it has not ended") }
+        let again = ExecuteRunRequest(
+            threadID: old.threadID,
+            task: old.task,
+            model: old.model,
+            idempotencyKey: request.idempotencyKey
+        )
+        return try await accept(
+            again,
+            tenant: tenant,
+            method: "retry",
+            fingerprint: request.serialized(),
+            retryOf: old.runID
+        )
+    }
+
+    /// - Parameters:
+    ///   - method: the scope of the idempotency key.
+    ///   - fingerprint: the bytes by which a request is known to be the same.
+    func accept(
+        _ request: ExecuteRunRequest,
+        tenant: String,
+        method: String,
+        fingerprint: [UInt8],
+        retryOf: String = ""
+    ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
         let thread = request.threadID
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
+        guard tenant.isIdentifier else { throw .badTenant }
         let id = Self.makeID()
         let key = request.idempotencyKey
         let (outcome, values) = try await announcing(
             QueueEntry(thread: thread, run: id, tenant: tenant),
             RunScripts.execute,
-            threadKeys(thread) + [keys.idempotency(thread, "execute", tenant, key)],
+            threadKeys(thread) + [keys.idempotency(thread, method, tenant, key)],
             runArguments(thread, id) + [
                 RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
-                RedisArgument(request.model), "", RedisArgument(Self.pendingLimit),
-                key.isEmpty ? "" : RedisArgument(request.serialized()), RedisArgument(Self.idempotencySeconds), "0", "",
+                RedisArgument(request.model), RedisArgument(request.onBusy), RedisArgument(Self.pendingLimit),
+                key.isEmpty ? "" : RedisArgument(fingerprint), RedisArgument(Self.idempotencySeconds),
+                RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
             ]
         )
+        let other = values.first?.string ?? ""
         switch outcome {
         case "ok", "waiting":
             let run = Run(
@@ -34,14 +77,17 @@ extension Store {
                 status: "queued",
                 task: request.task,
                 model: request.model,
-                createdAt: Self.now
+                createdAt: Self.now,
+                tenant: tenant,
+                retryOf: retryOf
             )
             return (run, false)
-        case "replayed": return (try await self.run(thread, values.first?.string ?? ""), true)
+        case "replayed": return (try await self.run(thread, other), true)
+        case "steered": return (try await self.run(thread, other), false)
+        case "busy": throw StoreError(.busy, "run \(other) is active on thread \(thread)")
         case "missing": throw .threadNotFound(thread)
         case "mismatch": throw .keyReused(key)
-        case "full":
-            throw StoreError(.exhausted, "\(Self.pendingLimit) runs wait on thread \(thread) already")
+        case "full": throw StoreError(.exhausted, "\(Self.pendingLimit) runs wait on thread \(thread) already")
         default: throw .unexpected(.simple(outcome), of: "execute")
         }
     }
@@ -50,8 +96,8 @@ extension Store {
     public func run(_ thread: String, _ id: String) async throws(StoreError) -> Run {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
-        let fields = hash(try await send(RedisCommand("HGETALL", RedisArgument(keys.run(thread, id)))))
-        guard fields.isEmpty else { return makeRun(thread, id, fields) }
+        let record = try await send(RedisCommand("HGETALL", RedisArgument(keys.run(thread, id))))
+        guard record.array?.isEmpty ?? true else { return makeRun(thread, id, record) }
         _ = try await self.thread(thread)
         throw .runNotFound(id)
     }
@@ -102,7 +148,7 @@ extension Store {
         let commands = ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(request.threadID, $0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
-            case .success(let value): runs.append(makeRun(request.threadID, id, hash(value)))
+            case .success(let value): runs.append(makeRun(request.threadID, id, value))
             case .failure(let error): throw StoreError(error)
             }
         }
@@ -123,11 +169,32 @@ extension Store {
         )
         let entry = QueueEntry(thread: thread, run: id, tenant: "")
         let change = QueueChange(values)
-        if change != QueueChange() { try await settle("", in: keys.due, entry, change) }
+        if change != QueueChange() { try await settle(.run(entry), change) }
         return try await run(thread, id)
     }
 
-    private func makeRun(_ thread: String, _ id: String, _ fields: [String: String]) -> Run {
+    /// Answers what a run asks; it goes back to the queue.
+    ///
+    /// - Throws: `.notFound`; `.busy` when the run asks nothing, or something else; `.unavailable`.
+    public func answer(_ request: AnswerRunRequest) async throws(StoreError) -> Run {
+        let (thread, id) = (request.threadID, request.runID)
+        let (outcome, values) = try await announcing(
+            QueueEntry(thread: thread, run: id, tenant: try await run(thread, id).tenant),
+            RunScripts.answer,
+            threadKeys(thread),
+            runArguments(thread, id) + [RedisArgument(request.callID), RedisArgument(request.text)]
+        )
+        let word = values.first?.string ?? ""
+        switch outcome {
+        case "ok": return try await run(thread, id)
+        case "asks_nothing": throw StoreError(.busy, "run \(id) is \(word): it asks nothing")
+        case "asks_other": throw StoreError(.busy, "the open question of run \(id) is \(word)", field: "call_id")
+        default: throw .runNotFound(id)
+        }
+    }
+
+    private func makeRun(_ thread: String, _ id: String, _ record: RESPValue) -> Run {
+        let fields = hash(record)
         func number<I: FixedWidthInteger>(_ name: String) -> I { fields[name].flatMap { I($0) } ?? 0 }
         return Run(
             runID: id,
@@ -149,9 +216,28 @@ extension Store {
                 ),
             error: fields["error_code"].map { Failure(code: $0, message: fields["error_message"] ?? "") },
             reason: fields["reason"] ?? "",
-            text: fields["text"] ?? ""
+            text: fields["text"] ?? "",
+            tenant: fields["tenant"] ?? "",
+            retryOf: fields["retry_of"] ?? "",
+            question: question(in: record)
         )
     }
+}
+
+extension Store {
+    private func question(in record: RESPValue) -> Question? {
+        let flat = record.array ?? []
+        guard let name = flat.indices.first(where: { $0 % 2 == 0 && flat[$0].string == "question" }),
+            let bytes = flat[name + 1].bytes
+        else { return nil }
+        // Written by this room: what cannot be read was not.
+        return try? Question(serialized: Array(bytes.readableBytesView))
+    }
+}
+
+extension Run {
+    /// Whether it is in a state that it keeps.
+    public var hasEnded: Bool { ["completed", "failed", "cancelled", "timed_out", "expired"].contains(status) }
 }
 
 /// The part of a thread's log in which a run's events lie.
@@ -164,25 +250,4 @@ public struct RunExtent: Sendable {
     public let newest: EventID
     /// How many runs of the thread came before this one at ``start``.
     public let ahead: Int
-}
-
-extension Event {
-    /// The one event of a run that is final.
-    static func terminal(
-        _ thread: String,
-        _ run: String,
-        status: String,
-        reason: String = "",
-        error: Failure? = nil,
-        usage: Usage? = nil
-    ) -> Event {
-        Event(
-            threadID: thread,
-            runID: run,
-            type: "run_\(status)",
-            time: Store.now,
-            final: true,
-            payload: .run(RunUpdate(status: status, reason: reason, error: error, usage: usage))
-        )
-    }
 }

@@ -76,7 +76,7 @@ extension Store {
             ThreadScripts.delete,
             [
                 keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
-                keys.threads,
+                keys.threads, keys.schedules(id),
             ],
             [RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, ""))]
         )

@@ -23,39 +23,66 @@ extension Store {
         return (values.first?.array ?? []).compactMap(\.string)
     }
 
-    func finish(_ end: RunEnd, events: [Event], for run: ClaimedRun, patience: Duration) async throws {
-        var fields: [(String, RedisArgument)] = [
-            ("status", RedisArgument(end.status.rawValue)), ("text", RedisArgument(end.text)),
-            ("input_tokens", RedisArgument(Int64(clamping: end.usage.inputTokens))),
-            ("output_tokens", RedisArgument(Int64(clamping: end.usage.outputTokens))),
-            ("cache_read_tokens", RedisArgument(Int64(clamping: end.usage.cacheReadTokens))),
-            ("cache_write_tokens", RedisArgument(Int64(clamping: end.usage.cacheWriteTokens))),
-        ]
-        if !end.model.isEmpty { fields.append(("model", RedisArgument(end.model))) }
-        if !end.reason.isEmpty { fields.append(("reason", RedisArgument(end.reason))) }
-        if let error = end.error {
-            fields += [("error_code", RedisArgument(error.code)), ("error_message", RedisArgument(error.message))]
-        }
+    /// - Returns: false where something was said to the run that it has not heeded: then it has not ended.
+    func finish(_ end: RunEnd, events: [Event], for run: ClaimedRun, patience: Duration) async throws -> Bool {
+        var fields = end.fields
+        fields.insert(("status", RedisArgument(end.status.rawValue)), at: 0)
         var arguments: [RedisArgument] = [
-            RedisArgument(Int64(run.attempt)), RedisArgument(end.memory ?? ""), RedisArgument(Int.max),
+            RedisArgument(Int64(run.attempt)), RedisArgument(end.memory ?? ""), RedisArgument(end.inputs),
             RedisArgument(fields.count), RedisArgument(events.count),
         ]
         arguments += fields.flatMap { [RedisArgument($0), $1] }
         arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
-        let (_, values) = try await repeatedly(WorkerScripts.finish, arguments, for: run, patience: patience)
+        let (outcome, values) = try await repeatedly(WorkerScripts.finish, arguments, for: run, patience: patience)
+        guard outcome == "ok" else { return false }
         try await settle(run.entry, of: run.worker, QueueChange(values))
+        return true
     }
 
-    func release(_ run: ClaimedRun) async throws {
-        let (outcome, values) = try await self.run(
-            WorkerScripts.requeue,
-            threadKeys(run.threadID),
-            runArguments(run.threadID, run.runID) + [
-                RedisArgument(Int64(run.attempt)), "shutdown", "0", "0", "", "", "0",
-            ]
-        )
-        guard outcome == "ok" else { throw StoreError.stale(run) }
-        try await settle(run.entry, of: run.worker, QueueChange(values))
+    /// Puts the run back into the queue, at once or after a while.
+    func requeue(_ run: ClaimedRun, _ reason: Requeue, events: [Event], journal: [String]) async throws -> Handback {
+        var arguments: [RedisArgument] = [
+            RedisArgument(Int64(run.attempt)), RedisArgument(reason.word), RedisArgument(reason.delay.milliseconds),
+            RedisArgument(reason.maxFailures), RedisArgument(reason.error?.code ?? ""),
+            RedisArgument(reason.error?.message ?? ""), RedisArgument(events.count),
+        ]
+        arguments += events.map { RedisArgument($0.serialized()) } + journal.map { RedisArgument($0) }
+        return try await handBack(run, WorkerScripts.requeue, arguments, patience: .zero)
+    }
+
+    /// Lets the run wait for an answer, without a worker.
+    func pause(
+        _ run: ClaimedRun,
+        _ question: Question,
+        _ end: RunEnd,
+        limit: Duration,
+        events: [Event],
+        patience: Duration
+    ) async throws -> Handback {
+        let fields = end.fields
+        var arguments: [RedisArgument] = [
+            RedisArgument(Int64(run.attempt)), RedisArgument(limit.milliseconds), RedisArgument(question.serialized()),
+            RedisArgument(question.callID), RedisArgument(fields.count), RedisArgument(events.count),
+        ]
+        arguments += fields.flatMap { [RedisArgument($0), $1] }
+        arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
+        return try await handBack(run, WorkerScripts.pause, arguments, patience: patience)
+    }
+
+    private func handBack(
+        _ run: ClaimedRun,
+        _ script: RedisScript,
+        _ arguments: [RedisArgument],
+        patience: Duration
+    ) async throws -> Handback {
+        let (outcome, values) = try await repeatedly(script, arguments, for: run, patience: patience)
+        switch outcome {
+        case "ok":
+            try await settle(run.entry, of: run.worker, QueueChange(values))
+            return .done
+        case "exhausted": return .exhausted
+        default: return .cancelling(values.first?.string ?? "user")
+        }
     }
 
     /// Repeats a write until Redis has answered it; the scripts recognize one that they have seen.
@@ -81,6 +108,45 @@ extension Store {
                 pause = min(pause * 2, .seconds(1))
             }
         }
+    }
+}
+
+/// Why a run goes back to the queue before it is over.
+struct Requeue: Sendable {
+    /// `shutdown`, `retry`, `steered`.
+    var word: String
+    var delay = Duration.zero
+    /// 0: this is no failure.
+    var maxFailures = 0
+    var error: Failure?
+}
+
+/// What has become of a run that its worker wanted to put out of its hands.
+enum Handback: Sendable, Equatable {
+    case done
+    /// It has failed as often as it may.
+    case exhausted
+    /// It was asked to stop meanwhile, and why.
+    case cancelling(String)
+}
+
+extension RunEnd {
+    /// What the run's record gains, beside the state.
+    fileprivate var fields: [(String, RedisArgument)] {
+        var fields: [(String, RedisArgument)] = [
+            ("text", RedisArgument(text)),
+            ("input_tokens", RedisArgument(Int64(clamping: usage.inputTokens))),
+            ("output_tokens", RedisArgument(Int64(clamping: usage.outputTokens))),
+            ("cache_read_tokens", RedisArgument(Int64(clamping: usage.cacheReadTokens))),
+            ("cache_write_tokens", RedisArgument(Int64(clamping: usage.cacheWriteTokens))),
+        ]
+        if !model.isEmpty { fields.append(("model", RedisArgument(model))) }
+        if !reason.isEmpty { fields.append(("reason", RedisArgument(reason))) }
+        if let error {
+            fields += [("error_code", RedisArgument(error.code)), ("error_message", RedisArgument(error.message))]
+        }
+        if gaveUp { fields.append(("gave_up", "1")) }
+        return fields
     }
 }
 

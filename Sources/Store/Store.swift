@@ -9,6 +9,8 @@ public import Redis
 public final class Store: Sendable {
     public let keys: Keys
     public let redis: RedisClient
+    /// How long a run may wait for a worker; zero: for ever.
+    let queueLimit: Duration
     let logger: Logger
 
     /// How long an idempotency key is remembered, in seconds.
@@ -18,9 +20,10 @@ public final class Store: Sendable {
     /// How many runs may wait on one thread.
     static let pendingLimit = 100
 
-    public init(redis: RedisClient, keys: Keys, logger: Logger) {
+    public init(redis: RedisClient, keys: Keys, queueLimit: Duration = .zero, logger: Logger) {
         self.redis = redis
         self.keys = keys
+        self.queueLimit = queueLimit
         self.logger = logger
     }
 

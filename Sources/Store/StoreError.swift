@@ -9,7 +9,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case notFound = "not_found"
         /// The idempotency key stands for another request.
         case conflict
-        /// A run is active on the thread; once it has ended the request can be made.
+        /// Not in this state: a run is active on the thread, or is not where the request takes it to be.
         case busy
         /// A bound is reached: too many runs wait on a thread.
         case exhausted
@@ -59,6 +59,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     static func unexpected(_ reply: RESPValue, of script: String) -> StoreError {
         StoreError(.internal, "the script \(script) answered something unexpected: \(reply)")
     }
+
+    static let badTenant = StoreError(.invalid, "must be 1 to 128 letters, digits, _ or -", field: "x-tenant")
 
     static func threadNotFound(_ id: String) -> StoreError {
         StoreError(.notFound, "thread \(id) does not exist", field: "thread_id")

@@ -147,6 +147,58 @@ struct ModemTests {
         }
     }
 
+    @Test func `a failure that may pass is tried again by itself, as often as it may`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working {
+                $0.retries.base = .milliseconds(20)
+                $0.retries.limit = .milliseconds(50)
+            } _: { run, _ in
+                guard run.attempt < 3 else { return RunEnd(.completed) }
+                return RunEnd(.failed, error: Failure(code: "model_overloaded"), retryAfter: .zero)
+            } while: { _ in
+                let events = try await bench.log(run.threadID, until: "run_completed")
+                #expect(events.filter(\.final).count == 1)
+                #expect(try await bench.state(run).attempt == 3)
+            }
+        }
+    }
+
+    @Test func `a run that asks gives its slot to others until it is answered`() async throws {
+        try await ModemBench.with { bench in
+            let asking = try await bench.submit("ask")
+            try await bench.working {
+                $0.concurrency = 1
+            } _: { run, _ in
+                guard run.task == "ask", run.answers.isEmpty else { return RunEnd(.completed) }
+                return RunEnd(.requiresAction, question: Question(callID: "c", text: "Well?"))
+            } while: { _ in
+                try await bench.log(asking.threadID, until: "run_requires_action")
+                let other = try await bench.submit("other")
+                try await bench.log(other.threadID, until: "run_completed")
+                let answer = AnswerRunRequest(threadID: asking.threadID, runID: asking.runID, text: "yes")
+                _ = try await bench.store.answer(answer)
+                try await bench.log(asking.threadID, until: "run_completed")
+            }
+        }
+    }
+
+    @Test func `a schedule's run is carried out, once, by whichever worker sees it`() async throws {
+        try await ModemBench.with { bench in
+            let thread = try await bench.store.initiate(InitiateThreadRequest()).thread.threadID
+            let modems = [
+                await bench.modem("a") { _, _ in RunEnd(.completed) },
+                await bench.modem("b") { _, _ in RunEnd(.completed) },
+            ]
+            _ = try await bench.store.schedule(ScheduleRunRequest(threadID: thread, task: "later", at: 1))
+            try await bench.log(thread, until: "run_completed")
+            for modem in modems { modem.shutDown() }
+            for modem in modems { try await modem.ended() }
+            #expect(try await bench.store.thread(thread).runCount == 1)
+            #expect(try await bench.store.schedules(thread).schedules.isEmpty)
+        }
+    }
+
     @Test func `a handler that could not write leaves its run for another attempt`() async throws {
         try await ModemBench.with { bench in
             let run = try await bench.submit()
@@ -173,6 +225,8 @@ struct ModemTests {
             } _: { _, log in
                 await bench.signals.raise("started")
                 await untilCancelled()
+                // On a slow machine its own lease may be over before it is another's.
+                await bench.signals.wait("taken")
                 let error = await #expect(throws: StoreError.self) {
                     try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "too late")))
                     try await log.flush()
@@ -184,6 +238,7 @@ struct ModemTests {
                 await bench.signals.wait("started")
                 let taken = try await bench.store.takeOver(for: "thief")
                 let second = try #require(try await bench.store.claim(taken[0], for: "thief", maxAttempts: 3))
+                await bench.signals.raise("taken")
                 #expect(second.attempt == 2)
                 await bench.signals.wait("stopped")
                 try await RunLog(run: second, store: bench.store).finish(RunEnd(.completed, text: "in time"))

@@ -15,6 +15,10 @@ static inline const ProtobufCMessageDescriptor *baud__v1__run__descriptor_pointe
     return &baud__v1__run__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor *baud__v1__question__descriptor_pointer(void) {
+    return &baud__v1__question__descriptor;
+}
+
 static inline const ProtobufCMessageDescriptor *baud__v1__usage__descriptor_pointer(void) {
     return &baud__v1__usage__descriptor;
 }
@@ -41,6 +45,74 @@ static inline const ProtobufCMessageDescriptor *baud__v1__list_runs_response__de
 
 static inline const ProtobufCMessageDescriptor *baud__v1__cancel_run_request__descriptor_pointer(void) {
     return &baud__v1__cancel_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__wait_run_request__descriptor_pointer(void) {
+    return &baud__v1__wait_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__retry_run_request__descriptor_pointer(void) {
+    return &baud__v1__retry_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__answer_run_request__descriptor_pointer(void) {
+    return &baud__v1__answer_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__schedule_run_request__descriptor_pointer(void) {
+    return &baud__v1__schedule_run_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__schedule__descriptor_pointer(void) {
+    return &baud__v1__schedule__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_schedules_request__descriptor_pointer(void) {
+    return &baud__v1__list_schedules_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_schedules_response__descriptor_pointer(void) {
+    return &baud__v1__list_schedules_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__delete_schedule_request__descriptor_pointer(void) {
+    return &baud__v1__delete_schedule_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__delete_schedule_response__descriptor_pointer(void) {
+    return &baud__v1__delete_schedule_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__dead_letter__descriptor_pointer(void) {
+    return &baud__v1__dead_letter__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_dead_letters_request__descriptor_pointer(void) {
+    return &baud__v1__list_dead_letters_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__list_dead_letters_response__descriptor_pointer(void) {
+    return &baud__v1__list_dead_letters_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__requeue_dead_letter_request__descriptor_pointer(void) {
+    return &baud__v1__requeue_dead_letter_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__purge_dead_letters_request__descriptor_pointer(void) {
+    return &baud__v1__purge_dead_letters_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__purge_dead_letters_response__descriptor_pointer(void) {
+    return &baud__v1__purge_dead_letters_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__get_stats_request__descriptor_pointer(void) {
+    return &baud__v1__get_stats_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__stats__descriptor_pointer(void) {
+    return &baud__v1__stats__descriptor;
 }
 
 static inline const ProtobufCMessageDescriptor *baud__v1__thread__descriptor_pointer(void) {

@@ -33,7 +33,11 @@ extension MethodRouter {
 
 extension Caller {
     init(_ context: CallContext) {
-        self.init(idempotencyKey: context.metadata["idempotency-key"], lastEventID: context.metadata["last-event-id"])
+        self.init(
+            idempotencyKey: context.metadata["idempotency-key"],
+            lastEventID: context.metadata["last-event-id"],
+            tenant: context.metadata["x-tenant"]
+        )
     }
 }
 

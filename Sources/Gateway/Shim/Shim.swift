@@ -118,7 +118,8 @@ struct Shim: Sendable {
         }
         let caller = Caller(
             idempotencyKey: exchange.request.headers["idempotency-key"],
-            lastEventID: exchange.request.headers["last-event-id"]
+            lastEventID: exchange.request.headers["last-event-id"],
+            tenant: exchange.request.headers["x-tenant"]
         )
         switch endpoint.handler {
         case .streaming(let handler):

@@ -14,8 +14,8 @@ public struct Event: Message, Hashable {
     /// Which attempt of the run wrote it; 0 before the first.
     public var attempt: UInt32
     /// The name of the event, as in SSE's `event:` field: waiting, keep_alive, error, task_agent_execute, message_completed, tool_bash,
-    /// tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, run_queued, run_attempt_started,
-    /// run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
+    /// tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_rolled_back, run_queued,
+    /// run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
     public var type: String
     /// Unix time in milliseconds.
     public var time: Int64
@@ -793,6 +793,10 @@ public struct RunUpdate: Message, Hashable {
     public var usage: Usage?
     public var task: String
     public var model: String
+    /// With run_requires_action: what it asks.
+    public var question: Question?
+    /// With the end of a run that was stopped: what was going on then and is gone: `model`, `tool NAME CALL_ID`.
+    public var stopped: [String]
 
     public init(
         status: String = "",
@@ -801,7 +805,9 @@ public struct RunUpdate: Message, Hashable {
         error: Failure? = nil,
         usage: Usage? = nil,
         task: String = "",
-        model: String = ""
+        model: String = "",
+        question: Question? = nil,
+        stopped: [String] = []
     ) {
         self.status = status
         self.discardFromSeq = discardFromSeq
@@ -810,6 +816,8 @@ public struct RunUpdate: Message, Hashable {
         self.usage = usage
         self.task = task
         self.model = model
+        self.question = question
+        self.stopped = stopped
     }
 }
 
@@ -830,6 +838,8 @@ extension RunUpdate: CMessage {
         usage = CField.message(c.usage)
         task = CField.string(c.task)
         model = CField.string(c.model)
+        question = CField.message(c.question)
+        stopped = CField.strings(c.n_stopped, c.stopped)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__RunUpdate>, in arena: Arena) {
@@ -841,6 +851,8 @@ extension RunUpdate: CMessage {
         c.pointee.usage = arena.message(ifPresent: usage)
         if !task.isEmpty { c.pointee.task = arena.string(task) }
         if !model.isEmpty { c.pointee.model = arena.string(model) }
+        c.pointee.question = arena.message(ifPresent: question)
+        (c.pointee.n_stopped, c.pointee.stopped) = arena.strings(stopped)
     }
 }
 

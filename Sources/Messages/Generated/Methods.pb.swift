@@ -89,6 +89,30 @@ extension Method {
         isServerStreaming: false,
         route: Route(verb: "GET", path: "/api/agent/{thread_id}/runs")
     )
+    public static let retryRun = Method(
+        service: "baud.v1.AgentService",
+        name: "RetryRun",
+        request: MessageType(RetryRunRequest.self),
+        response: MessageType(Run.self),
+        isServerStreaming: false,
+        route: Route(verb: "POST", path: "/api/agent/{thread_id}/runs/{run_id}/retry")
+    )
+    public static let answerRun = Method(
+        service: "baud.v1.AgentService",
+        name: "AnswerRun",
+        request: MessageType(AnswerRunRequest.self),
+        response: MessageType(Run.self),
+        isServerStreaming: false,
+        route: Route(verb: "POST", path: "/api/agent/{thread_id}/runs/{run_id}/answer")
+    )
+    public static let waitRun = Method(
+        service: "baud.v1.AgentService",
+        name: "WaitRun",
+        request: MessageType(WaitRunRequest.self),
+        response: MessageType(Run.self),
+        isServerStreaming: false,
+        route: Route(verb: "GET", path: "/api/agent/{thread_id}/runs/{run_id}/wait")
+    )
     public static let cancelRun = Method(
         service: "baud.v1.AgentService",
         name: "CancelRun",
@@ -112,6 +136,62 @@ extension Method {
         response: MessageType(Event.self),
         isServerStreaming: true,
         route: Route(verb: "POST", path: "/api/agent/{thread_id}/execute/stream")
+    )
+    public static let scheduleRun = Method(
+        service: "baud.v1.AgentService",
+        name: "ScheduleRun",
+        request: MessageType(ScheduleRunRequest.self),
+        response: MessageType(Schedule.self),
+        isServerStreaming: false,
+        route: Route(verb: "POST", path: "/api/agent/{thread_id}/schedules")
+    )
+    public static let listSchedules = Method(
+        service: "baud.v1.AgentService",
+        name: "ListSchedules",
+        request: MessageType(ListSchedulesRequest.self),
+        response: MessageType(ListSchedulesResponse.self),
+        isServerStreaming: false,
+        route: Route(verb: "GET", path: "/api/agent/{thread_id}/schedules")
+    )
+    public static let deleteSchedule = Method(
+        service: "baud.v1.AgentService",
+        name: "DeleteSchedule",
+        request: MessageType(DeleteScheduleRequest.self),
+        response: MessageType(DeleteScheduleResponse.self),
+        isServerStreaming: false,
+        route: Route(verb: "DELETE", path: "/api/agent/{thread_id}/schedules/{schedule_id}")
+    )
+    public static let getStats = Method(
+        service: "baud.v1.QueueService",
+        name: "GetStats",
+        request: MessageType(GetStatsRequest.self),
+        response: MessageType(Stats.self),
+        isServerStreaming: false,
+        route: Route(verb: "GET", path: "/api/queue/stats")
+    )
+    public static let listDeadLetters = Method(
+        service: "baud.v1.QueueService",
+        name: "ListDeadLetters",
+        request: MessageType(ListDeadLettersRequest.self),
+        response: MessageType(ListDeadLettersResponse.self),
+        isServerStreaming: false,
+        route: Route(verb: "GET", path: "/api/queue/dead-letters")
+    )
+    public static let requeueDeadLetter = Method(
+        service: "baud.v1.QueueService",
+        name: "RequeueDeadLetter",
+        request: MessageType(RequeueDeadLetterRequest.self),
+        response: MessageType(Run.self),
+        isServerStreaming: false,
+        route: Route(verb: "POST", path: "/api/queue/dead-letters/{thread_id}/{run_id}/requeue")
+    )
+    public static let purgeDeadLetters = Method(
+        service: "baud.v1.QueueService",
+        name: "PurgeDeadLetters",
+        request: MessageType(PurgeDeadLettersRequest.self),
+        response: MessageType(PurgeDeadLettersResponse.self),
+        isServerStreaming: false,
+        route: Route(verb: "DELETE", path: "/api/queue/dead-letters")
     )
     public static let streamFlow = Method(
         service: "baud.v1.FlowService",
@@ -151,9 +231,19 @@ extension Method {
         executeRun,
         getRun,
         listRuns,
+        retryRun,
+        answerRun,
+        waitRun,
         cancelRun,
         streamThread,
         executeAndStream,
+        scheduleRun,
+        listSchedules,
+        deleteSchedule,
+        getStats,
+        listDeadLetters,
+        requeueDeadLetter,
+        purgeDeadLetters,
         streamFlow,
         getHealth,
         reflectionV1alphaServerReflectionInfo,

@@ -105,7 +105,7 @@ enum QueueScripts {
     /// until a member is due again, milliseconds after which a silent worker is forgotten.
     ///
     /// A member with the score 0 was put down before something else was to happen, which may still be under way: it gets its time now.
-    /// Answers when the next one is due, in milliseconds from now (-1: nothing is), and the members.
+    /// Answers the time, in how many milliseconds the next one is due (-1: nothing is), and the members.
     static let sweep = script(
         "sweep",
         #"""
@@ -116,6 +116,7 @@ enum QueueScripts {
         call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
         local next = call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
         table.insert(due, 1, next and string.format('%d', math.max(0, next - now)) or '-1')
+        table.insert(due, 1, string.format('%d', now))
         table.insert(due, 1, 'ok')
         return due
         """#

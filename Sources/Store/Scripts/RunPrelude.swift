@@ -29,7 +29,7 @@ enum RunPrelude {
         local function lifecycle(id, attempt, type, update, is_final)
             local failure = update.code and field('\10', update.code) .. field('\18', update.message)
             local payload = field('\10', update.status) .. field('\26', update.reason) .. field('\34', failure)
-                .. field('\50', update.task) .. field('\58', update.model)
+                .. field('\50', update.task) .. field('\58', update.model) .. field('\66', update.question)
             if (update.discard_from or 0) > 0 then payload = payload .. '\16' .. varint(update.discard_from) end
             local bytes = field('\26', thread_id) .. field('\34', id) .. field('\50', type) .. '\56' .. varint(tonumber(now()))
                 .. field('\242\1', payload)

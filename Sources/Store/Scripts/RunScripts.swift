@@ -74,6 +74,29 @@ enum RunScripts {
             """#
     )
 
+    /// Answers what a run asks; it goes back to the queue. Further ARGV id of the question (empty: the one that is open), the answer.
+    static let answer = RunPrelude.script(
+        "answer",
+        #"""
+        local run_key = runs .. run_id
+        local run = call('HMGET', run_key, 'status', 'question_id', 'paused_at', 'attempt', 'expires_at')
+        if not run[1] then return { 'missing' } end
+        if ARGV[5] ~= '' and call('HGET', run_key .. ':answers', ARGV[5]) == ARGV[6] then return { 'ok' } end
+        local time = tonumber(now())
+        if run[1] ~= 'requires_action' or time >= tonumber(run[5]) then return { 'asks_nothing', run[1] } end
+        if ARGV[5] ~= '' and ARGV[5] ~= run[2] then return { 'asks_other', run[2] } end
+        call('HSET', run_key .. ':answers', run[2], ARGV[6])
+        call('HINCRBY', run_key, 'paused_ms', string.format('%d', time - run[3]))
+        local seq = append(metadata, stream, live, {
+            lifecycle(run_id, run[4], 'run_answered', { status = 'queued', task = ARGV[6] })
+        })
+        call('HSET', run_key, 'status', 'queued', 'recorded_seq', seq)
+        call('HDEL', run_key, 'question', 'question_id', 'paused_at', 'expires_at')
+        call('DEL', run_key .. ':closing')
+        return { 'ok' }
+        """#
+    )
+
     /// Ways to stop and to steer runs; ARGV[5] is the control channel.
     private static let stop = #"""
         -- Asks a run to stop, or ends it where no worker holds it. What waits for it is the caller's business.

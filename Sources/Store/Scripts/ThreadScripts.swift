@@ -23,7 +23,7 @@ enum ThreadScripts {
         """#
     )
 
-    /// KEYS metadata, stream, runs, pending, messages, memory, threads. ARGV thread id, live channel, what run keys begin with.
+    /// KEYS metadata, stream, runs, pending, messages, memory, threads, schedules. ARGV thread id, live channel, what run keys begin with.
     static let delete = Prelude.script(
         "delete",
         #"""
@@ -31,9 +31,9 @@ enum ThreadScripts {
         local active = redis.call('HGET', KEYS[1], 'active')
         if active then return { 'busy', active } end
         for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
-            redis.call('DEL', ARGV[3] .. id, ARGV[3] .. id .. ':journal')
+            redis.call('DEL', ARGV[3] .. id)
         end
-        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[8])
         redis.call('ZREM', KEYS[7], ARGV[1])
         redis.call('SPUBLISH', ARGV[2], '')
         return { 'ok' }

@@ -123,14 +123,16 @@ enum WorkerScripts {
         end
         close(run_id, final, outcome, fields)
         roll_back(run_id)
-        return { 'ok', '', promote() }
+        local next_id, next_tenant = promote()
+        return { 'ok', '', next_id, next_tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
         """#
     )
 
     /// The worker puts the run out of its hands before it is over. Further ARGV attempt, reason, milliseconds until it is to go on, how
     /// often it may fail (0: it has not failed), code and message of the failure, how many events, the events, the journal's entries.
     ///
-    /// Answers what follows for the queue, or `exhausted` where it may not fail any more, `cancelling` where it is to end instead.
+    /// Answers what follows for the queue, or `exhausted` where it may not fail any more, `cancelling` and the reason
+    /// where it is to end instead.
     static let requeue = RunPrelude.script(
         "requeue",
         #"""
@@ -138,7 +140,7 @@ enum WorkerScripts {
         local is_held, status, is_ours = is_held(ARGV[5])
         if is_ours and status == 'queued' then return { 'ok', call('HGET', run_key, 'retry_at') or '', queued() } end
         if not is_held then return { 'stale' } end
-        if status == 'cancelling' then return { 'cancelling' } end
+        if status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
         if ARGV[8] ~= '0' then
             local failures = call('HGET', run_key, 'failures') + 1
             if failures >= tonumber(ARGV[8]) then return { 'exhausted' } end
@@ -156,6 +158,33 @@ enum WorkerScripts {
         local again = string.format('%d', now() + delay)
         call('HSET', run_key, 'retry_at', again)
         return { 'ok', again, '', '' }
+        """#
+    )
+
+    /// The run asks something and waits for the answer without a worker. Further ARGV attempt, milliseconds it may wait, the question, its id,
+    /// how many fields, how many events, then the fields of the run (name, value), the events, and the messages that the conversation
+    /// gains if the run goes no further. Answers what follows for the queue, or `cancelling` and the reason where it is to end instead.
+    static let pause = RunPrelude.script(
+        "pause",
+        #"""
+        local run_key = runs .. run_id
+        local is_held, status, is_ours = is_held(ARGV[5])
+        if is_ours and status == 'requires_action' then return { 'ok', call('HGET', run_key, 'expires_at') } end
+        if not is_held then return { 'stale' } end
+        if status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
+        local fields, events, at = {}, {}, 11
+        for i = 1, ARGV[9] * 2 do fields[i] = ARGV[at] at = at + 1 end
+        for i = 1, ARGV[10] do events[i] = ARGV[at] at = at + 1 end
+        local update = { status = 'requires_action', question = ARGV[7] }
+        events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_requires_action', update)
+        local seq = append(metadata, stream, live, events)
+        local time = now()
+        local expires = string.format('%d', time + ARGV[6])
+        call('HSET', run_key, 'status', 'requires_action', 'question', ARGV[7], 'question_id', ARGV[8], 'paused_at', time,
+            'expires_at', expires, 'recorded_seq', seq, unpack(fields))
+        call('DEL', run_key .. ':closing')
+        for i = at, #ARGV do call('RPUSH', run_key .. ':closing', ARGV[i]) end
+        return { 'ok', expires }
         """#
     )
 }

@@ -17,6 +17,11 @@ struct Agent {
     let sandbox: any Sandbox
     let memory: ThreadMemory
     var transcript: Transcript
+    let steps: StepClock
+    /// What goes on just now: `model`, `tool NAME CALL_ID`. After an error: what was stopped by it.
+    private(set) var activity: [String] = []
+    /// What is completed but not recorded, because the run is about to end with it.
+    private(set) var unrecorded: [String] = []
 
     /// Why the loop ends before the model is done.
     struct Stop: Error {
@@ -24,18 +29,20 @@ struct Agent {
         let message: String
     }
 
-    /// - Throws: ``Stop``, ``ModelError``, `CancellationError`; errors of the log.
+    /// - Throws: ``Stop``, ``ModelError``, ``ToolQuestion``, `CancellationError`; errors of the log.
     mutating func run() async throws {
         while true {
             switch transcript.next {
             case .end:
-                return
+                guard try await heed() else { return }
             case .stopped(let stop):
-                return try end(after: stop)
+                try end(after: stop)
+                guard try await heed() else { return }
             case .tools(let calls):
                 try await run(calls)
                 try await log.progress(.stepEnded(Step(number: UInt32(transcript.turns))))
             case .model:
+                _ = try await heed()
                 guard transcript.turns < settings.maxTurns else {
                     throw Stop(
                         code: "max_turns",
@@ -47,10 +54,22 @@ struct Agent {
         }
     }
 
+    /// Takes what was said meanwhile into the conversation. - Returns: whether there was something.
+    private mutating func heed() async throws -> Bool {
+        let new = await log.inputs.dropFirst(transcript.inputs)
+        guard !new.isEmpty else { return false }
+        let entries = unrecorded + new.map { transcript.add(input: $0) }
+        unrecorded = []
+        try await log.record(entries, memory: nil)
+        return true
+    }
+
     // MARK: The model
 
     private mutating func askModel() async throws {
         let step = Step(number: UInt32(transcript.turns + 1))
+        steps.begin()
+        activity = ["model"]
         try await log.progress(.stepStarted(step))
         let request = ModelRequest(
             model: model,
@@ -67,12 +86,18 @@ struct Agent {
             case .toolCallStarted: break
             }
         }
+        activity = []
         let text = response.message.text
         if !text.isEmpty { try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: text))) }
         try await log.progress(.usage(Messages.Usage(response.usage)))
         if response.message.toolCalls.isEmpty { try await log.progress(.stepEnded(step)) }
         let entry = transcript.add(response.message, usage: response.usage, stop: response.stop)
-        try await log.record([entry], memory: nil)
+        if transcript.next == .stopped(.endTurn) {
+            // The run's end stores it, in one write.
+            unrecorded = [entry]
+        } else {
+            try await log.record([entry], memory: nil)
+        }
     }
 
     /// The model has no more to say, or was kept from saying it.
@@ -94,9 +119,11 @@ struct Agent {
 
     /// Runs a turn's calls: side by side if none of them changes anything, otherwise one after the other.
     private mutating func run(_ calls: [Transcript.OpenCall]) async throws {
-        for open in calls { try await announce(open.call) }
+        for open in calls where !open.isInDoubt { try await announce(open.call) }
         if calls.allSatisfy({ tools[$0.call.name]?.effect == .pure }) {
+            activity = calls.map(\.call.activity)
             let outputs = try await runSideBySide(calls.map(\.call))
+            activity = []
             for (call, output, duration) in outputs { try await conclude(call, output, duration) }
         } else {
             for open in calls { try await runAlone(open) }
@@ -132,7 +159,9 @@ struct Agent {
             return try await conclude(open.call, ToolOutput(text, isError: true), .zero)
         }
         if effect != .pure { try await log.record([transcript.start(open.call)], memory: nil) }
+        activity = [open.call.activity]
         let (output, duration) = try await execute(open.call)
+        activity = []
         try await conclude(open.call, output, duration)
     }
 
@@ -141,14 +170,15 @@ struct Agent {
             callID: call.id,
             workspace: workspace,
             sandbox: sandbox,
-            memory: memory
+            memory: memory,
+            answer: log.run.answers[call.id]
         ) { [log] text in
             // What the log cannot take is told by the next write, which throws.
             try? await log.progress(.toolOutput(Messages.ToolOutput(callID: call.id, text: text)))
         }
         let clock = ContinuousClock()
         let start = clock.now
-        let output = try await tools.run(call, in: context)
+        let output = try await tools.run(call, in: context, limit: settings.toolLimit)
         return (output, clock.now - start)
     }
 
@@ -176,14 +206,22 @@ public struct AgentSettings: Sendable {
     public var maxTurns = 50
     /// Tokens of one answer.
     public var maxTokens = 8192
-    /// A run that takes longer ends as `timed_out`.
+    /// A run that takes longer ends as `timed_out`; all its attempts count, and the time for which it waits for an answer does not.
     public var timeLimit = Duration.seconds(3600)
+    /// A turn of the model with the tool calls it asks for; a run in which one takes longer ends as `timed_out`.
+    public var stepLimit = Duration.seconds(1800)
+    /// A tool call that takes longer is stopped, and the model is told.
+    public var toolLimit = Duration.seconds(900)
     /// The model of runs that name none.
     public var model = "script/demo"
     /// The first part of the system prompt.
     public var instructions = AgentSettings.defaultInstructions
 
     public init() {}
+}
+
+extension ToolCall {
+    fileprivate var activity: String { "tool \(name) \(id)" }
 }
 
 extension Duration {

@@ -35,6 +35,8 @@ struct Transcript: Sendable {
     private var hasEnded = false
 
     private(set) var usage = Usage()
+    /// How much of what was said to the run while it went on is in the conversation.
+    private(set) var inputs = 0
 
     /// - Parameters:
     ///   - history, journal: as they were stored; an entry that cannot be read is passed over.
@@ -98,6 +100,9 @@ struct Transcript: Sendable {
         record(["result": ChatMessage.Part.toolResult(result).json, "ends": .bool(endsRun)])
     }
 
+    /// Someone has said something while the run goes on; the model is asked again.
+    mutating func add(input: String) -> String { record(["input": .string(input)]) }
+
     private mutating func record(_ entry: JSON) -> String {
         replay(entry)
         return entry.text
@@ -116,6 +121,10 @@ struct Transcript: Sendable {
                     cacheWriteTokens: counts[3]
                 )
             }
+        } else if let input = entry["input"]?.string {
+            inputs += 1
+            added.append(.user(input))
+            hasEnded = false
         } else if let id = entry["started"]?.string {
             started.insert(id)
         } else if let part = entry["result"].flatMap(ChatMessage.Part.init), case .toolResult(let result) = part,

@@ -43,7 +43,7 @@ public struct AgentRunner: Sendable {
         } catch {
             return end(of: transcript, because: error, model: name, memory: nil)
         }
-        return try await withTimeLimit { try await work(agent, model: name) }
+        return try await withTimeLimits(run, agent.steps) { try await work(agent, model: name) }
     }
 
     private func makeAgent(_ run: ClaimedRun, log: RunLog, model: String, transcript: Transcript) async throws -> Agent
@@ -68,7 +68,8 @@ public struct AgentRunner: Sendable {
             workspace: workspace,
             sandbox: sandbox,
             memory: memory,
-            transcript: transcript
+            transcript: transcript,
+            steps: StepClock(limit: settings.stepLimit)
         )
     }
 
@@ -80,7 +81,9 @@ public struct AgentRunner: Sendable {
         await agent.sandbox.close()
         if let failure {
             if failure is StoreError { throw failure }
-            return end(of: agent.transcript, because: failure, model: model, memory: memory.json.text)
+            var end = end(of: agent.transcript, because: failure, model: model, memory: memory.json.text)
+            if failure is CancellationError { end.stopped = agent.activity }
+            return end
         }
         return RunEnd(
             .completed,
@@ -88,7 +91,9 @@ public struct AgentRunner: Sendable {
             text: agent.transcript.lastText,
             model: model,
             messages: agent.transcript.closed("The run was over."),
-            memory: memory.json.text
+            memory: memory.json.text,
+            inputs: agent.transcript.inputs,
+            journal: agent.unrecorded
         )
     }
 
@@ -104,7 +109,12 @@ public struct AgentRunner: Sendable {
         switch error {
         case is CancellationError: end.status = .cancelled
         case let stop as Agent.Stop: end.error = Failure(code: stop.code, message: stop.message)
-        case let error as ModelError: end.error = Failure(code: "model_\(error.code.word)", message: error.message)
+        case let error as ModelError:
+            end.error = Failure(code: "model_\(error.code.word)", message: error.message)
+            if error.isRetryable { end.retryAfter = error.retryAfter ?? .zero }
+        case let question as ToolQuestion:
+            end.status = .requiresAction
+            end.question = Question(callID: question.callID, text: question.text, choices: question.choices)
         case let error as ToolError: end.error = Failure(code: "workspace", message: error.message)
         default:
             logger.error("a run failed", metadata: ["error": "\(error)"])
@@ -113,29 +123,51 @@ public struct AgentRunner: Sendable {
         return end
     }
 
-    /// The agent against the clock. A run that is over time is cancelled and ends as `timed_out`.
-    private func withTimeLimit(_ work: @escaping @Sendable () async throws -> RunEnd) async throws -> RunEnd {
-        try await withThrowingTaskGroup(of: RunEnd?.self) { group in
-            group.addTask { try await work() }
+    /// The agent against the clocks. A run that is over time is cancelled and ends as `timed_out`.
+    private func withTimeLimits(
+        _ run: ClaimedRun,
+        _ steps: StepClock,
+        _ work: @escaping @Sendable () async throws -> RunEnd
+    ) async throws -> RunEnd {
+        try await withThrowingTaskGroup(of: Result<RunEnd, TimeIsOver>.self) { group in
+            group.addTask { .success(try await work()) }
             group.addTask { [limit = settings.timeLimit] in
                 // Cancelled when the agent is done first.
-                try? await Task.sleep(for: limit)
-                return nil
+                try? await Task.sleep(for: limit - run.elapsed)
+                return .failure(TimeIsOver(word: "time_limit", what: "the run", limit: limit, setting: "run_limit"))
             }
-            let first = try await group.next() ?? nil
-            group.cancelAll()
-            if let first { return first }
-            var end = try await group.next().flatMap { $0 } ?? RunEnd(.timedOut)
+            group.addTask { [limit = settings.stepLimit] in
+                await steps.run()
+                return .failure(TimeIsOver(word: "step_limit", what: "a step", limit: limit, setting: "step_limit"))
+            }
+            var end = RunEnd(.timedOut)
+            var over: TimeIsOver?
+            while let result = try await group.next() {
+                switch result {
+                case .success(let value): end = value
+                case .failure(let limit): over = over ?? limit
+                }
+                group.cancelAll()
+                if case .success = result { break }
+            }
             // The run may have been cancelled, or done, just when its time was over; then that is how it ended.
-            guard !Task.isCancelled, end.status != .completed else { return end }
+            guard let over, !Task.isCancelled, end.status != .completed else { return end }
             end.status = .timedOut
-            end.error = Failure(
-                code: "time_limit",
-                message: "the run took longer than \(settings.timeLimit) (agent.run_limit_seconds)"
-            )
+            (end.retryAfter, end.question) = (nil, nil)
+            end.error = Failure(code: over.word, message: over.message)
             return end
         }
     }
+}
+
+/// Which of the limits a run has come to.
+private struct TimeIsOver: Error {
+    let word: String
+    let what: String
+    let limit: Duration
+    let setting: String
+
+    var message: String { "\(what) took longer than \(limit) (agent.\(setting)_seconds)" }
 }
 
 extension Workspace {

@@ -4,6 +4,6 @@ extension ToolRegistry {
         BashTool(),
         FileReadTool(), FileEditTool(), MultiEditTool(), FilesCreationTool(), LsTool(),
         GrepTool(), GlobTool(),
-        TodoWriteTool(), TodoReadTool(), JobPlanTool(), SuggestNextStepsTool(),
+        TodoWriteTool(), TodoReadTool(), JobPlanTool(), SuggestNextStepsTool(), AskUserTool(),
     ]
 }

@@ -14,8 +14,8 @@ public protocol Tool: Sendable {
     /// Bytes of text that go to the model whole; of more, ``ToolRegistry`` keeps the beginning and the end.
     var outputLimit: Int { get }
 
-    /// - Throws: ``ToolError`` with what the model is told; it never ends the run. `CancellationError` when the run was
-    ///   cancelled.
+    /// - Throws: ``ToolError`` with what the model is told; it never ends the run. ``ToolQuestion`` when people are to be asked.
+    ///   `CancellationError` when the run was cancelled.
     func run(_ arguments: ToolArguments, in context: ToolContext) async throws -> ToolOutput
 }
 
@@ -37,6 +37,20 @@ public enum ToolEffect: String, Sendable {
 public struct ToolError: Error, Sendable, Equatable {
     public let message: String
     public init(_ message: String) { self.message = message }
+}
+
+/// A tool's question to people: the run waits for the answer, and the same call is run again with it (``ToolContext/answer``).
+public struct ToolQuestion: Error, Sendable, Equatable {
+    public let callID: String
+    public let text: String
+    /// Answers to choose from; empty: any.
+    public let choices: [String]
+
+    public init(callID: String, text: String, choices: [String]) {
+        self.callID = callID
+        self.text = text
+        self.choices = choices
+    }
 }
 
 /// What a tool gives back: text for the model, and facts for those who watch.

@@ -7,6 +7,8 @@ public struct ToolContext: Sendable {
     /// Where commands run.
     public let sandbox: any Sandbox
     public let memory: ThreadMemory
+    /// What was answered to the question of this very call, see ``ToolQuestion``.
+    public let answer: String?
     /// Passes on what a command prints while it runs. Tools call it at most ten times a second, one call after the
     /// other.
     public let report: @Sendable (String) async -> Void
@@ -16,12 +18,14 @@ public struct ToolContext: Sendable {
         workspace: Workspace,
         sandbox: any Sandbox,
         memory: ThreadMemory,
+        answer: String? = nil,
         report: @escaping @Sendable (String) async -> Void
     ) {
         self.callID = callID
         self.workspace = workspace
         self.sandbox = sandbox
         self.memory = memory
+        self.answer = answer
         self.report = report
     }
 

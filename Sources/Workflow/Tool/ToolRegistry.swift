@@ -22,16 +22,27 @@ public struct ToolRegistry: Sendable {
 
     /// Checks a call's arguments, runs its tool and cuts the output to the tool's limit.
     ///
-    /// An unknown tool, bad arguments and the tool's own failure are outputs with ``ToolOutput/isError``.
-    /// - Throws: `CancellationError`, nothing else.
-    public func run(_ call: ToolCall, in context: ToolContext) async throws -> ToolOutput {
+    /// An unknown tool, bad arguments, a call that takes too long and the tool's own failure are outputs with
+    /// ``ToolOutput/isError``.
+    /// - Throws: `CancellationError` and ``ToolQuestion``, nothing else.
+    public func run(
+        _ call: ToolCall,
+        in context: ToolContext,
+        limit: Duration = .seconds(900)
+    ) async throws -> ToolOutput {
         let output: ToolOutput
         do {
-            output = try await answer(call, in: context)
+            output = try await withTimeLimit(limit) {
+                try await answer(call, in: context)
+            } orElse: {
+                throw ToolError("\(call.name) took longer than \(limit) and was stopped")
+            }
         } catch let error as ToolError {
             output = ToolOutput(error.message, isError: true)
         } catch let error as CancellationError {
             throw error
+        } catch let question as ToolQuestion {
+            throw question
         } catch {
             output = ToolOutput("\(call.name) failed: \(error)", isError: true)
         }

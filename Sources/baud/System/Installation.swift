@@ -54,6 +54,7 @@ final class Installation: Sendable {
         store = Store(
             redis: redis,
             keys: Keys(prefix: config.redis.prefix, cluster: redis.configuration.isCluster),
+            queueLimit: config.worker.queueLimit,
             logger: logger
         )
         curl = try CurlClient()
@@ -134,6 +135,9 @@ final class Installation: Sendable {
         modem.heartbeat = config.worker.heartbeat
         modem.reaper = config.worker.reaper
         modem.maxAttempts = config.worker.maxAttempts
+        modem.retries.base = config.worker.retry
+        modem.retries.limit = config.worker.retryLimit
+        modem.actionLimit = config.agent.answerLimit
         modem.grace = config.server.drain
         modem.batching = RunLog.Batching(interval: config.events.delta, bytes: config.events.deltaBytes)
         return modem
@@ -144,6 +148,8 @@ final class Installation: Sendable {
         settings.maxTurns = config.agent.maxTurns
         settings.maxTokens = config.agent.maxTokens
         settings.timeLimit = config.agent.runLimit
+        settings.stepLimit = config.agent.stepLimit
+        settings.toolLimit = config.tools.limit
         settings.model = config.defaultModel
         if let problem = models.problem(with: settings.model) ?? config.missingKey(for: settings.model) {
             throw ConfigError(.invalid, ["agent.model: \(problem)"])

@@ -1,6 +1,7 @@
 import Messages
 import Store
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Workflow
@@ -179,12 +180,21 @@ struct AgentTests {
         }
     }
 
-    @Test func `a run that was lost right before its end is not asked for again`() async throws {
-        try await AgentBench.with([ScriptedModel.says("the answer")]) { bench in
+    @Test func `of a run that was lost right before its end only the last answer is asked for again`() async throws {
+        let runs = Mutex(0)
+        let once = ScriptedTool("once", .unsafe) { _ in
+            runs.withLock { $0 += 1 }
+            return Workflow.ToolOutput("ok")
+        }
+        let turns = [
+            ScriptedModel.calls(("a", "once")), ScriptedModel.says("the answer"), ScriptedModel.says("the answer"),
+        ]
+        try await AgentBench.with(turns, tools: [once]) { bench in
             let run = try await bench.claim(try await bench.thread())
             _ = try await bench.runner.carryOut(run, log: RunLog(run: run, store: bench.store))
             let end = try await bench.carryOut(try await bench.claimAgain())
-            #expect(end.status == .completed && end.text == "the answer" && bench.model.asked.count == 1)
+            #expect(end.status == .completed && end.text == "the answer" && runs.withLock { $0 } == 1)
+            #expect(try end.messages.conversation().isValid)
         }
     }
 
@@ -192,10 +202,67 @@ struct AgentTests {
         try await AgentBench.with([ScriptedModel.says("too late")]) { bench in
             let run = try await bench.claim(try await bench.thread())
             _ = try await bench.claimAgain()
-            let error = await #expect(throws: StoreError.self) {
-                try await bench.runner.carryOut(run, log: RunLog(run: run, store: bench.store))
-            }
+            let error = await #expect(throws: StoreError.self) { try await bench.carryOut(run) }
             #expect(error?.code == .stale)
+        }
+    }
+
+    // MARK: People
+
+    @Test func `what is said to a run that goes on joins it at the next step`() async throws {
+        let thread = Mutex("")
+        let store = Mutex<Store?>(nil)
+        let steer: @Sendable (String) async throws -> Void = { task in
+            guard let store = store.withLock({ $0 }) else { return }
+            let request = ExecuteRunRequest(threadID: thread.withLock { $0 }, task: task, onBusy: "steer")
+            _ = try await store.execute(request)
+        }
+        let tool = ScriptedTool("tool", .unsafe) { _ in
+            do { try await steer("between") } catch { Issue.record(error) }
+            return Workflow.ToolOutput("ok")
+        }
+        let last: ScriptedModel.Turn = { _, onDelta in
+            try await onDelta(.text("done?"))
+            try await steer("at the end")
+            return ScriptedModel.response([.text("done?")], stop: .endTurn)
+        }
+        let turns = [ScriptedModel.calls(("a", "tool")), last, ScriptedModel.says("done")]
+        try await AgentBench.with(turns, tools: [tool]) { bench in
+            let id = try await bench.thread()
+            thread.withLock { $0 = id }
+            store.withLock { $0 = bench.store }
+            _ = try await bench.carryOut(id)
+            // What came with the last answer was not known to the agent: the run went back to the queue and goes on.
+            let again = try #require(try await bench.store.claimNext(for: "w"))
+            let end = try await bench.carryOut(again)
+            #expect(end.status == .completed && end.text == "done" && bench.model.asked.count == 3)
+            let said = bench.model.asked.map { $0.messages.filter { $0.role == .user }.map(\.text) }
+            #expect(said[1] == ["do it", "", "between"])
+            #expect(said[2] == ["do it", "", "between", "at the end"])
+            #expect(try end.messages.conversation().isValid)
+            #expect(try await bench.log(id).count(where: \.final) == 1)
+        }
+    }
+
+    @Test func `a tool asks, the run waits without a worker, and the answer is the call's result`() async throws {
+        let ask: ScriptedModel.Turn = { _, _ in
+            let call = Workflow.ToolCall(id: "q", name: "ask_user", arguments: ["question": "Red or blue?"])
+            return ScriptedModel.response([.toolCall(call)], stop: .toolUse)
+        }
+        try await AgentBench.with([ask, ScriptedModel.says("blue it is")], tools: [AskUserTool()]) { bench in
+            let thread = try await bench.thread()
+            let run = try await bench.claim(thread)
+            let log = RunLog(run: run, store: bench.store)
+            let end = try await bench.runner.carryOut(run, log: log)
+            #expect(end.status == .requiresAction && end.question?.text == "Red or blue?")
+            #expect(try end.messages.conversation().isValid)
+            try await log.pause(end, for: try #require(end.question), limit: .seconds(60))
+            _ = try await bench.store.answer(AnswerRunRequest(threadID: thread, runID: run.runID, text: "blue"))
+            let again = try #require(try await bench.store.claimNext(for: "w"))
+            let last = try await bench.carryOut(again)
+            #expect(last.status == .completed && bench.model.asked[1].messages[2].toolResults.map(\.text) == ["blue"])
+            // The call is announced once.
+            #expect(try await bench.story(thread).filter { $0 == "call q" } == ["call q"])
         }
     }
 
@@ -281,6 +348,27 @@ struct AgentTests {
         }
     }
 
+    @Test func `the time of a step and of a tool are limited`() async throws {
+        let hang = ScriptedTool("hang", .unsafe) { _ in
+            try await Task.sleep(for: .seconds(3600))
+            return Workflow.ToolOutput("never")
+        }
+        let turns = [ScriptedModel.calls(("a", "hang")), ScriptedModel.says("well then")]
+        try await AgentBench.with(turns, tools: [hang]) {
+            $0.toolLimit = .milliseconds(50)
+        } _: { bench in
+            let end = try await bench.carryOut(try await bench.thread())
+            let result = try #require(bench.model.asked[1].messages[2].toolResults.first)
+            #expect(end.status == .completed && result.isError && result.text.contains("took longer"))
+        }
+        try await AgentBench.with(turns, tools: [hang]) {
+            $0.stepLimit = .milliseconds(50)
+        } _: { bench in
+            let end = try await bench.carryOut(try await bench.thread())
+            #expect(end.status == .timedOut && end.error?.code == "step_limit" && end.stopped == ["tool hang a"])
+        }
+    }
+
     @Test(arguments: [ToolEffect.pure, .unsafe])
     func `a cancelled run leaves a conversation that the next one can go on with`(effect: ToolEffect) async throws {
         let (started, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -305,6 +393,7 @@ struct AgentTests {
             task.cancel()
             let end = try await task.value
             #expect(end.status == .cancelled && end.error == nil)
+            #expect(end.stopped == (effect == .pure ? ["tool hang a", "tool hang b"] : ["tool hang a"]))
             #expect(try end.messages.conversation().isValid)
             try await bench.carryOut(thread, task: "again")
             let messages = try #require(bench.model.asked.last).messages

@@ -13,7 +13,7 @@ struct ToolRegistryTests {
 
     @Test func everyToolHasASchemaAndASummary() {
         let definitions = ToolRegistry(ToolRegistry.builtIn).definitions
-        #expect(definitions.count == 12)
+        #expect(definitions.count == 13)
         for definition in definitions {
             #expect(definition.parameters["type"] == "object", "\(definition.name)")
             #expect(!definition.description.isEmpty, "\(definition.name)")
@@ -23,7 +23,7 @@ struct ToolRegistryTests {
     @Test func unknownToolsAndBadArgumentsAreAnswers() async throws {
         let bench = try await ToolBench()
         let unknown = try await bench.call("fly", [:], fails: true)
-        #expect(unknown.text.hasPrefix("Unknown tool: fly. Known are: bash, "))
+        #expect(unknown.text.hasPrefix("Unknown tool: fly. Known are: ask_user, bash, "))
         let bad = try await bench.call("bash", ["command": 1], fails: true)
         #expect(bad.text == "command: expected a string, got an integer")
     }

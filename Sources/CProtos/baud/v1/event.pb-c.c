@@ -2197,7 +2197,7 @@ const ProtobufCMessageDescriptor baud__v1__next_steps__descriptor =
   (ProtobufCMessageInit) baud__v1__next_steps__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__run_update__field_descriptors[7] =
+static const ProtobufCFieldDescriptor baud__v1__run_update__field_descriptors[9] =
 {
   {
     "status",
@@ -2283,20 +2283,46 @@ static const ProtobufCFieldDescriptor baud__v1__run_update__field_descriptors[7]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "question",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RunUpdate, question),
+    &baud__v1__question__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stopped",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__RunUpdate, n_stopped),
+    offsetof(Baud__V1__RunUpdate, stopped),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__run_update__field_indices_by_name[] = {
   1,   /* field[1] = discard_from_seq */
   3,   /* field[3] = error */
   6,   /* field[6] = model */
+  7,   /* field[7] = question */
   2,   /* field[2] = reason */
   0,   /* field[0] = status */
+  8,   /* field[8] = stopped */
   5,   /* field[5] = task */
   4,   /* field[4] = usage */
 };
 static const ProtobufCIntRange baud__v1__run_update__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor baud__v1__run_update__descriptor =
 {
@@ -2306,7 +2332,7 @@ const ProtobufCMessageDescriptor baud__v1__run_update__descriptor =
   "Baud__V1__RunUpdate",
   "baud.v1",
   sizeof(Baud__V1__RunUpdate),
-  7,
+  9,
   baud__v1__run_update__field_descriptors,
   baud__v1__run_update__field_indices_by_name,
   1,  baud__v1__run_update__number_ranges,

@@ -52,6 +52,51 @@ void   baud__v1__run__free_unpacked
   assert(message->base.descriptor == &baud__v1__run__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__question__init
+                     (Baud__V1__Question         *message)
+{
+  static const Baud__V1__Question init_value = BAUD__V1__QUESTION__INIT;
+  *message = init_value;
+}
+size_t baud__v1__question__get_packed_size
+                     (const Baud__V1__Question *message)
+{
+  assert(message->base.descriptor == &baud__v1__question__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__question__pack
+                     (const Baud__V1__Question *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__question__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__question__pack_to_buffer
+                     (const Baud__V1__Question *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__question__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__Question *
+       baud__v1__question__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__Question *)
+     protobuf_c_message_unpack (&baud__v1__question__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__question__free_unpacked
+                     (Baud__V1__Question *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__question__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   baud__v1__usage__init
                      (Baud__V1__Usage         *message)
 {
@@ -367,7 +412,772 @@ void   baud__v1__cancel_run_request__free_unpacked
   assert(message->base.descriptor == &baud__v1__cancel_run_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[13] =
+void   baud__v1__wait_run_request__init
+                     (Baud__V1__WaitRunRequest         *message)
+{
+  static const Baud__V1__WaitRunRequest init_value = BAUD__V1__WAIT_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__wait_run_request__get_packed_size
+                     (const Baud__V1__WaitRunRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__wait_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__wait_run_request__pack
+                     (const Baud__V1__WaitRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__wait_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__wait_run_request__pack_to_buffer
+                     (const Baud__V1__WaitRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__wait_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__WaitRunRequest *
+       baud__v1__wait_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__WaitRunRequest *)
+     protobuf_c_message_unpack (&baud__v1__wait_run_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__wait_run_request__free_unpacked
+                     (Baud__V1__WaitRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__wait_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__retry_run_request__init
+                     (Baud__V1__RetryRunRequest         *message)
+{
+  static const Baud__V1__RetryRunRequest init_value = BAUD__V1__RETRY_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__retry_run_request__get_packed_size
+                     (const Baud__V1__RetryRunRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__retry_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__retry_run_request__pack
+                     (const Baud__V1__RetryRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__retry_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__retry_run_request__pack_to_buffer
+                     (const Baud__V1__RetryRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__retry_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__RetryRunRequest *
+       baud__v1__retry_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__RetryRunRequest *)
+     protobuf_c_message_unpack (&baud__v1__retry_run_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__retry_run_request__free_unpacked
+                     (Baud__V1__RetryRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__retry_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__answer_run_request__init
+                     (Baud__V1__AnswerRunRequest         *message)
+{
+  static const Baud__V1__AnswerRunRequest init_value = BAUD__V1__ANSWER_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__answer_run_request__get_packed_size
+                     (const Baud__V1__AnswerRunRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__answer_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__answer_run_request__pack
+                     (const Baud__V1__AnswerRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__answer_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__answer_run_request__pack_to_buffer
+                     (const Baud__V1__AnswerRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__answer_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__AnswerRunRequest *
+       baud__v1__answer_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__AnswerRunRequest *)
+     protobuf_c_message_unpack (&baud__v1__answer_run_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__answer_run_request__free_unpacked
+                     (Baud__V1__AnswerRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__answer_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__schedule_run_request__init
+                     (Baud__V1__ScheduleRunRequest         *message)
+{
+  static const Baud__V1__ScheduleRunRequest init_value = BAUD__V1__SCHEDULE_RUN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__schedule_run_request__get_packed_size
+                     (const Baud__V1__ScheduleRunRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__schedule_run_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__schedule_run_request__pack
+                     (const Baud__V1__ScheduleRunRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__schedule_run_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__schedule_run_request__pack_to_buffer
+                     (const Baud__V1__ScheduleRunRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__schedule_run_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ScheduleRunRequest *
+       baud__v1__schedule_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ScheduleRunRequest *)
+     protobuf_c_message_unpack (&baud__v1__schedule_run_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__schedule_run_request__free_unpacked
+                     (Baud__V1__ScheduleRunRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__schedule_run_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__schedule__init
+                     (Baud__V1__Schedule         *message)
+{
+  static const Baud__V1__Schedule init_value = BAUD__V1__SCHEDULE__INIT;
+  *message = init_value;
+}
+size_t baud__v1__schedule__get_packed_size
+                     (const Baud__V1__Schedule *message)
+{
+  assert(message->base.descriptor == &baud__v1__schedule__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__schedule__pack
+                     (const Baud__V1__Schedule *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__schedule__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__schedule__pack_to_buffer
+                     (const Baud__V1__Schedule *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__schedule__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__Schedule *
+       baud__v1__schedule__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__Schedule *)
+     protobuf_c_message_unpack (&baud__v1__schedule__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__schedule__free_unpacked
+                     (Baud__V1__Schedule *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__schedule__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__list_schedules_request__init
+                     (Baud__V1__ListSchedulesRequest         *message)
+{
+  static const Baud__V1__ListSchedulesRequest init_value = BAUD__V1__LIST_SCHEDULES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__list_schedules_request__get_packed_size
+                     (const Baud__V1__ListSchedulesRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__list_schedules_request__pack
+                     (const Baud__V1__ListSchedulesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__list_schedules_request__pack_to_buffer
+                     (const Baud__V1__ListSchedulesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ListSchedulesRequest *
+       baud__v1__list_schedules_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ListSchedulesRequest *)
+     protobuf_c_message_unpack (&baud__v1__list_schedules_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__list_schedules_request__free_unpacked
+                     (Baud__V1__ListSchedulesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__list_schedules_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__list_schedules_response__init
+                     (Baud__V1__ListSchedulesResponse         *message)
+{
+  static const Baud__V1__ListSchedulesResponse init_value = BAUD__V1__LIST_SCHEDULES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t baud__v1__list_schedules_response__get_packed_size
+                     (const Baud__V1__ListSchedulesResponse *message)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__list_schedules_response__pack
+                     (const Baud__V1__ListSchedulesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__list_schedules_response__pack_to_buffer
+                     (const Baud__V1__ListSchedulesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__list_schedules_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ListSchedulesResponse *
+       baud__v1__list_schedules_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ListSchedulesResponse *)
+     protobuf_c_message_unpack (&baud__v1__list_schedules_response__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__list_schedules_response__free_unpacked
+                     (Baud__V1__ListSchedulesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__list_schedules_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__delete_schedule_request__init
+                     (Baud__V1__DeleteScheduleRequest         *message)
+{
+  static const Baud__V1__DeleteScheduleRequest init_value = BAUD__V1__DELETE_SCHEDULE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__delete_schedule_request__get_packed_size
+                     (const Baud__V1__DeleteScheduleRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__delete_schedule_request__pack
+                     (const Baud__V1__DeleteScheduleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__delete_schedule_request__pack_to_buffer
+                     (const Baud__V1__DeleteScheduleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__DeleteScheduleRequest *
+       baud__v1__delete_schedule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__DeleteScheduleRequest *)
+     protobuf_c_message_unpack (&baud__v1__delete_schedule_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__delete_schedule_request__free_unpacked
+                     (Baud__V1__DeleteScheduleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__delete_schedule_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__delete_schedule_response__init
+                     (Baud__V1__DeleteScheduleResponse         *message)
+{
+  static const Baud__V1__DeleteScheduleResponse init_value = BAUD__V1__DELETE_SCHEDULE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t baud__v1__delete_schedule_response__get_packed_size
+                     (const Baud__V1__DeleteScheduleResponse *message)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__delete_schedule_response__pack
+                     (const Baud__V1__DeleteScheduleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__delete_schedule_response__pack_to_buffer
+                     (const Baud__V1__DeleteScheduleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__delete_schedule_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__DeleteScheduleResponse *
+       baud__v1__delete_schedule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__DeleteScheduleResponse *)
+     protobuf_c_message_unpack (&baud__v1__delete_schedule_response__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__delete_schedule_response__free_unpacked
+                     (Baud__V1__DeleteScheduleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__delete_schedule_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__dead_letter__init
+                     (Baud__V1__DeadLetter         *message)
+{
+  static const Baud__V1__DeadLetter init_value = BAUD__V1__DEAD_LETTER__INIT;
+  *message = init_value;
+}
+size_t baud__v1__dead_letter__get_packed_size
+                     (const Baud__V1__DeadLetter *message)
+{
+  assert(message->base.descriptor == &baud__v1__dead_letter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__dead_letter__pack
+                     (const Baud__V1__DeadLetter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__dead_letter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__dead_letter__pack_to_buffer
+                     (const Baud__V1__DeadLetter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__dead_letter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__DeadLetter *
+       baud__v1__dead_letter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__DeadLetter *)
+     protobuf_c_message_unpack (&baud__v1__dead_letter__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__dead_letter__free_unpacked
+                     (Baud__V1__DeadLetter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__dead_letter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__list_dead_letters_request__init
+                     (Baud__V1__ListDeadLettersRequest         *message)
+{
+  static const Baud__V1__ListDeadLettersRequest init_value = BAUD__V1__LIST_DEAD_LETTERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__list_dead_letters_request__get_packed_size
+                     (const Baud__V1__ListDeadLettersRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__list_dead_letters_request__pack
+                     (const Baud__V1__ListDeadLettersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__list_dead_letters_request__pack_to_buffer
+                     (const Baud__V1__ListDeadLettersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ListDeadLettersRequest *
+       baud__v1__list_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ListDeadLettersRequest *)
+     protobuf_c_message_unpack (&baud__v1__list_dead_letters_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__list_dead_letters_request__free_unpacked
+                     (Baud__V1__ListDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__list_dead_letters_response__init
+                     (Baud__V1__ListDeadLettersResponse         *message)
+{
+  static const Baud__V1__ListDeadLettersResponse init_value = BAUD__V1__LIST_DEAD_LETTERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t baud__v1__list_dead_letters_response__get_packed_size
+                     (const Baud__V1__ListDeadLettersResponse *message)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__list_dead_letters_response__pack
+                     (const Baud__V1__ListDeadLettersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__list_dead_letters_response__pack_to_buffer
+                     (const Baud__V1__ListDeadLettersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ListDeadLettersResponse *
+       baud__v1__list_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ListDeadLettersResponse *)
+     protobuf_c_message_unpack (&baud__v1__list_dead_letters_response__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__list_dead_letters_response__free_unpacked
+                     (Baud__V1__ListDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__list_dead_letters_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__requeue_dead_letter_request__init
+                     (Baud__V1__RequeueDeadLetterRequest         *message)
+{
+  static const Baud__V1__RequeueDeadLetterRequest init_value = BAUD__V1__REQUEUE_DEAD_LETTER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__requeue_dead_letter_request__get_packed_size
+                     (const Baud__V1__RequeueDeadLetterRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__requeue_dead_letter_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__requeue_dead_letter_request__pack
+                     (const Baud__V1__RequeueDeadLetterRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__requeue_dead_letter_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__requeue_dead_letter_request__pack_to_buffer
+                     (const Baud__V1__RequeueDeadLetterRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__requeue_dead_letter_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__RequeueDeadLetterRequest *
+       baud__v1__requeue_dead_letter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__RequeueDeadLetterRequest *)
+     protobuf_c_message_unpack (&baud__v1__requeue_dead_letter_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__requeue_dead_letter_request__free_unpacked
+                     (Baud__V1__RequeueDeadLetterRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__requeue_dead_letter_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__purge_dead_letters_request__init
+                     (Baud__V1__PurgeDeadLettersRequest         *message)
+{
+  static const Baud__V1__PurgeDeadLettersRequest init_value = BAUD__V1__PURGE_DEAD_LETTERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__purge_dead_letters_request__get_packed_size
+                     (const Baud__V1__PurgeDeadLettersRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__purge_dead_letters_request__pack
+                     (const Baud__V1__PurgeDeadLettersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__purge_dead_letters_request__pack_to_buffer
+                     (const Baud__V1__PurgeDeadLettersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__PurgeDeadLettersRequest *
+       baud__v1__purge_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__PurgeDeadLettersRequest *)
+     protobuf_c_message_unpack (&baud__v1__purge_dead_letters_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__purge_dead_letters_request__free_unpacked
+                     (Baud__V1__PurgeDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__purge_dead_letters_response__init
+                     (Baud__V1__PurgeDeadLettersResponse         *message)
+{
+  static const Baud__V1__PurgeDeadLettersResponse init_value = BAUD__V1__PURGE_DEAD_LETTERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t baud__v1__purge_dead_letters_response__get_packed_size
+                     (const Baud__V1__PurgeDeadLettersResponse *message)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__purge_dead_letters_response__pack
+                     (const Baud__V1__PurgeDeadLettersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__purge_dead_letters_response__pack_to_buffer
+                     (const Baud__V1__PurgeDeadLettersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__PurgeDeadLettersResponse *
+       baud__v1__purge_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__PurgeDeadLettersResponse *)
+     protobuf_c_message_unpack (&baud__v1__purge_dead_letters_response__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__purge_dead_letters_response__free_unpacked
+                     (Baud__V1__PurgeDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__purge_dead_letters_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__get_stats_request__init
+                     (Baud__V1__GetStatsRequest         *message)
+{
+  static const Baud__V1__GetStatsRequest init_value = BAUD__V1__GET_STATS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__get_stats_request__get_packed_size
+                     (const Baud__V1__GetStatsRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__get_stats_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__get_stats_request__pack
+                     (const Baud__V1__GetStatsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__get_stats_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__get_stats_request__pack_to_buffer
+                     (const Baud__V1__GetStatsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__get_stats_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__GetStatsRequest *
+       baud__v1__get_stats_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__GetStatsRequest *)
+     protobuf_c_message_unpack (&baud__v1__get_stats_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__get_stats_request__free_unpacked
+                     (Baud__V1__GetStatsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__get_stats_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__stats__init
+                     (Baud__V1__Stats         *message)
+{
+  static const Baud__V1__Stats init_value = BAUD__V1__STATS__INIT;
+  *message = init_value;
+}
+size_t baud__v1__stats__get_packed_size
+                     (const Baud__V1__Stats *message)
+{
+  assert(message->base.descriptor == &baud__v1__stats__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__stats__pack
+                     (const Baud__V1__Stats *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__stats__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__stats__pack_to_buffer
+                     (const Baud__V1__Stats *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__stats__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__Stats *
+       baud__v1__stats__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__Stats *)
+     protobuf_c_message_unpack (&baud__v1__stats__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__stats__free_unpacked
+                     (Baud__V1__Stats *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__stats__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[16] =
 {
   {
     "run_id",
@@ -525,6 +1335,42 @@ static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[13] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tenant",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Run, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retry_of",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Run, retry_of),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "question",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Run, question),
+    &baud__v1__question__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__run__field_indices_by_name[] = {
   5,   /* field[5] = attempt */
@@ -532,11 +1378,14 @@ static const unsigned baud__v1__run__field_indices_by_name[] = {
   8,   /* field[8] = ended_at */
   10,   /* field[10] = error */
   4,   /* field[4] = model */
+  15,   /* field[15] = question */
   11,   /* field[11] = reason */
+  14,   /* field[14] = retry_of */
   0,   /* field[0] = run_id */
   7,   /* field[7] = started_at */
   2,   /* field[2] = status */
   3,   /* field[3] = task */
+  13,   /* field[13] = tenant */
   12,   /* field[12] = text */
   1,   /* field[1] = thread_id */
   9,   /* field[9] = usage */
@@ -544,7 +1393,7 @@ static const unsigned baud__v1__run__field_indices_by_name[] = {
 static const ProtobufCIntRange baud__v1__run__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor baud__v1__run__descriptor =
 {
@@ -554,11 +1403,75 @@ const ProtobufCMessageDescriptor baud__v1__run__descriptor =
   "Baud__V1__Run",
   "baud.v1",
   sizeof(Baud__V1__Run),
-  13,
+  16,
   baud__v1__run__field_descriptors,
   baud__v1__run__field_indices_by_name,
   1,  baud__v1__run__number_ranges,
   (ProtobufCMessageInit) baud__v1__run__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__question__field_descriptors[3] =
+{
+  {
+    "call_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Question, call_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Question, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "choices",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__Question, n_choices),
+    offsetof(Baud__V1__Question, choices),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__question__field_indices_by_name[] = {
+  0,   /* field[0] = call_id */
+  2,   /* field[2] = choices */
+  1,   /* field[1] = text */
+};
+static const ProtobufCIntRange baud__v1__question__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor baud__v1__question__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.Question",
+  "Question",
+  "Baud__V1__Question",
+  "baud.v1",
+  sizeof(Baud__V1__Question),
+  3,
+  baud__v1__question__field_descriptors,
+  baud__v1__question__field_indices_by_name,
+  1,  baud__v1__question__number_ranges,
+  (ProtobufCMessageInit) baud__v1__question__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor baud__v1__usage__field_descriptors[4] =
@@ -689,7 +1602,7 @@ const ProtobufCMessageDescriptor baud__v1__failure__descriptor =
   (ProtobufCMessageInit) baud__v1__failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descriptors[5] =
 {
   {
     "thread_id",
@@ -739,17 +1652,30 @@ static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "on_busy",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ExecuteRunRequest, on_busy),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__execute_run_request__field_indices_by_name[] = {
   3,   /* field[3] = idempotency_key */
   2,   /* field[2] = model */
+  4,   /* field[4] = on_busy */
   1,   /* field[1] = task */
   0,   /* field[0] = thread_id */
 };
 static const ProtobufCIntRange baud__v1__execute_run_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor baud__v1__execute_run_request__descriptor =
 {
@@ -759,7 +1685,7 @@ const ProtobufCMessageDescriptor baud__v1__execute_run_request__descriptor =
   "Baud__V1__ExecuteRunRequest",
   "baud.v1",
   sizeof(Baud__V1__ExecuteRunRequest),
-  4,
+  5,
   baud__v1__execute_run_request__field_descriptors,
   baud__v1__execute_run_request__field_indices_by_name,
   1,  baud__v1__execute_run_request__number_ranges,
@@ -932,7 +1858,7 @@ const ProtobufCMessageDescriptor baud__v1__list_runs_response__descriptor =
   (ProtobufCMessageInit) baud__v1__list_runs_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__cancel_run_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor baud__v1__cancel_run_request__field_descriptors[3] =
 {
   {
     "thread_id",
@@ -958,15 +1884,28 @@ static const ProtobufCFieldDescriptor baud__v1__cancel_run_request__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wait",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__CancelRunRequest, wait),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__cancel_run_request__field_indices_by_name[] = {
   1,   /* field[1] = run_id */
   0,   /* field[0] = thread_id */
+  2,   /* field[2] = wait */
 };
 static const ProtobufCIntRange baud__v1__cancel_run_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor baud__v1__cancel_run_request__descriptor =
 {
@@ -976,10 +1915,1051 @@ const ProtobufCMessageDescriptor baud__v1__cancel_run_request__descriptor =
   "Baud__V1__CancelRunRequest",
   "baud.v1",
   sizeof(Baud__V1__CancelRunRequest),
-  2,
+  3,
   baud__v1__cancel_run_request__field_descriptors,
   baud__v1__cancel_run_request__field_indices_by_name,
   1,  baud__v1__cancel_run_request__number_ranges,
   (ProtobufCMessageInit) baud__v1__cancel_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__wait_run_request__field_descriptors[2] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__WaitRunRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__WaitRunRequest, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__wait_run_request__field_indices_by_name[] = {
+  1,   /* field[1] = run_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__wait_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__wait_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.WaitRunRequest",
+  "WaitRunRequest",
+  "Baud__V1__WaitRunRequest",
+  "baud.v1",
+  sizeof(Baud__V1__WaitRunRequest),
+  2,
+  baud__v1__wait_run_request__field_descriptors,
+  baud__v1__wait_run_request__field_indices_by_name,
+  1,  baud__v1__wait_run_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__wait_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__retry_run_request__field_descriptors[3] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RetryRunRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RetryRunRequest, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "idempotency_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RetryRunRequest, idempotency_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__retry_run_request__field_indices_by_name[] = {
+  2,   /* field[2] = idempotency_key */
+  1,   /* field[1] = run_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__retry_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor baud__v1__retry_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.RetryRunRequest",
+  "RetryRunRequest",
+  "Baud__V1__RetryRunRequest",
+  "baud.v1",
+  sizeof(Baud__V1__RetryRunRequest),
+  3,
+  baud__v1__retry_run_request__field_descriptors,
+  baud__v1__retry_run_request__field_indices_by_name,
+  1,  baud__v1__retry_run_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__retry_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__answer_run_request__field_descriptors[4] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__AnswerRunRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__AnswerRunRequest, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "call_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__AnswerRunRequest, call_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__AnswerRunRequest, text),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__answer_run_request__field_indices_by_name[] = {
+  2,   /* field[2] = call_id */
+  1,   /* field[1] = run_id */
+  3,   /* field[3] = text */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__answer_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor baud__v1__answer_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.AnswerRunRequest",
+  "AnswerRunRequest",
+  "Baud__V1__AnswerRunRequest",
+  "baud.v1",
+  sizeof(Baud__V1__AnswerRunRequest),
+  4,
+  baud__v1__answer_run_request__field_descriptors,
+  baud__v1__answer_run_request__field_indices_by_name,
+  1,  baud__v1__answer_run_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__answer_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__schedule_run_request__field_descriptors[7] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "task",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, task),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "on_busy",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, on_busy),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delay_seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, delay_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cron",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, cron),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__schedule_run_request__field_indices_by_name[] = {
+  5,   /* field[5] = at */
+  6,   /* field[6] = cron */
+  4,   /* field[4] = delay_seconds */
+  2,   /* field[2] = model */
+  3,   /* field[3] = on_busy */
+  1,   /* field[1] = task */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__schedule_run_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor baud__v1__schedule_run_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ScheduleRunRequest",
+  "ScheduleRunRequest",
+  "Baud__V1__ScheduleRunRequest",
+  "baud.v1",
+  sizeof(Baud__V1__ScheduleRunRequest),
+  7,
+  baud__v1__schedule_run_request__field_descriptors,
+  baud__v1__schedule_run_request__field_indices_by_name,
+  1,  baud__v1__schedule_run_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__schedule_run_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__schedule__field_descriptors[11] =
+{
+  {
+    "schedule_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, schedule_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "thread_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "task",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, task),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "on_busy",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, on_busy),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cron",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, cron),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_at",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, next_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_at",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, created_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_run_id",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, last_run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_error",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, last_error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__schedule__field_indices_by_name[] = {
+  8,   /* field[8] = created_at */
+  5,   /* field[5] = cron */
+  10,   /* field[10] = last_error */
+  9,   /* field[9] = last_run_id */
+  3,   /* field[3] = model */
+  6,   /* field[6] = next_at */
+  4,   /* field[4] = on_busy */
+  0,   /* field[0] = schedule_id */
+  2,   /* field[2] = task */
+  7,   /* field[7] = tenant */
+  1,   /* field[1] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__schedule__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor baud__v1__schedule__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.Schedule",
+  "Schedule",
+  "Baud__V1__Schedule",
+  "baud.v1",
+  sizeof(Baud__V1__Schedule),
+  11,
+  baud__v1__schedule__field_descriptors,
+  baud__v1__schedule__field_indices_by_name,
+  1,  baud__v1__schedule__number_ranges,
+  (ProtobufCMessageInit) baud__v1__schedule__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__list_schedules_request__field_descriptors[1] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ListSchedulesRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__list_schedules_request__field_indices_by_name[] = {
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__list_schedules_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor baud__v1__list_schedules_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ListSchedulesRequest",
+  "ListSchedulesRequest",
+  "Baud__V1__ListSchedulesRequest",
+  "baud.v1",
+  sizeof(Baud__V1__ListSchedulesRequest),
+  1,
+  baud__v1__list_schedules_request__field_descriptors,
+  baud__v1__list_schedules_request__field_indices_by_name,
+  1,  baud__v1__list_schedules_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__list_schedules_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__list_schedules_response__field_descriptors[1] =
+{
+  {
+    "schedules",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__ListSchedulesResponse, n_schedules),
+    offsetof(Baud__V1__ListSchedulesResponse, schedules),
+    &baud__v1__schedule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__list_schedules_response__field_indices_by_name[] = {
+  0,   /* field[0] = schedules */
+};
+static const ProtobufCIntRange baud__v1__list_schedules_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor baud__v1__list_schedules_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ListSchedulesResponse",
+  "ListSchedulesResponse",
+  "Baud__V1__ListSchedulesResponse",
+  "baud.v1",
+  sizeof(Baud__V1__ListSchedulesResponse),
+  1,
+  baud__v1__list_schedules_response__field_descriptors,
+  baud__v1__list_schedules_response__field_indices_by_name,
+  1,  baud__v1__list_schedules_response__number_ranges,
+  (ProtobufCMessageInit) baud__v1__list_schedules_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__delete_schedule_request__field_descriptors[2] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeleteScheduleRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "schedule_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeleteScheduleRequest, schedule_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__delete_schedule_request__field_indices_by_name[] = {
+  1,   /* field[1] = schedule_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__delete_schedule_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__delete_schedule_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.DeleteScheduleRequest",
+  "DeleteScheduleRequest",
+  "Baud__V1__DeleteScheduleRequest",
+  "baud.v1",
+  sizeof(Baud__V1__DeleteScheduleRequest),
+  2,
+  baud__v1__delete_schedule_request__field_descriptors,
+  baud__v1__delete_schedule_request__field_indices_by_name,
+  1,  baud__v1__delete_schedule_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__delete_schedule_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define baud__v1__delete_schedule_response__field_descriptors NULL
+#define baud__v1__delete_schedule_response__field_indices_by_name NULL
+#define baud__v1__delete_schedule_response__number_ranges NULL
+const ProtobufCMessageDescriptor baud__v1__delete_schedule_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.DeleteScheduleResponse",
+  "DeleteScheduleResponse",
+  "Baud__V1__DeleteScheduleResponse",
+  "baud.v1",
+  sizeof(Baud__V1__DeleteScheduleResponse),
+  0,
+  baud__v1__delete_schedule_response__field_descriptors,
+  baud__v1__delete_schedule_response__field_indices_by_name,
+  0,  baud__v1__delete_schedule_response__number_ranges,
+  (ProtobufCMessageInit) baud__v1__delete_schedule_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__dead_letter__field_descriptors[5] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeadLetter, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeadLetter, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeadLetter, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeadLetter, time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__DeadLetter, error),
+    &baud__v1__failure__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__dead_letter__field_indices_by_name[] = {
+  4,   /* field[4] = error */
+  1,   /* field[1] = run_id */
+  2,   /* field[2] = tenant */
+  0,   /* field[0] = thread_id */
+  3,   /* field[3] = time */
+};
+static const ProtobufCIntRange baud__v1__dead_letter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor baud__v1__dead_letter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.DeadLetter",
+  "DeadLetter",
+  "Baud__V1__DeadLetter",
+  "baud.v1",
+  sizeof(Baud__V1__DeadLetter),
+  5,
+  baud__v1__dead_letter__field_descriptors,
+  baud__v1__dead_letter__field_indices_by_name,
+  1,  baud__v1__dead_letter__number_ranges,
+  (ProtobufCMessageInit) baud__v1__dead_letter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__list_dead_letters_request__field_descriptors[1] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ListDeadLettersRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__list_dead_letters_request__field_indices_by_name[] = {
+  0,   /* field[0] = page_size */
+};
+static const ProtobufCIntRange baud__v1__list_dead_letters_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor baud__v1__list_dead_letters_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ListDeadLettersRequest",
+  "ListDeadLettersRequest",
+  "Baud__V1__ListDeadLettersRequest",
+  "baud.v1",
+  sizeof(Baud__V1__ListDeadLettersRequest),
+  1,
+  baud__v1__list_dead_letters_request__field_descriptors,
+  baud__v1__list_dead_letters_request__field_indices_by_name,
+  1,  baud__v1__list_dead_letters_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__list_dead_letters_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__list_dead_letters_response__field_descriptors[2] =
+{
+  {
+    "dead_letters",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__ListDeadLettersResponse, n_dead_letters),
+    offsetof(Baud__V1__ListDeadLettersResponse, dead_letters),
+    &baud__v1__dead_letter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ListDeadLettersResponse, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__list_dead_letters_response__field_indices_by_name[] = {
+  0,   /* field[0] = dead_letters */
+  1,   /* field[1] = total */
+};
+static const ProtobufCIntRange baud__v1__list_dead_letters_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__list_dead_letters_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ListDeadLettersResponse",
+  "ListDeadLettersResponse",
+  "Baud__V1__ListDeadLettersResponse",
+  "baud.v1",
+  sizeof(Baud__V1__ListDeadLettersResponse),
+  2,
+  baud__v1__list_dead_letters_response__field_descriptors,
+  baud__v1__list_dead_letters_response__field_indices_by_name,
+  1,  baud__v1__list_dead_letters_response__number_ranges,
+  (ProtobufCMessageInit) baud__v1__list_dead_letters_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__requeue_dead_letter_request__field_descriptors[2] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RequeueDeadLetterRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__RequeueDeadLetterRequest, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__requeue_dead_letter_request__field_indices_by_name[] = {
+  1,   /* field[1] = run_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__requeue_dead_letter_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__requeue_dead_letter_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.RequeueDeadLetterRequest",
+  "RequeueDeadLetterRequest",
+  "Baud__V1__RequeueDeadLetterRequest",
+  "baud.v1",
+  sizeof(Baud__V1__RequeueDeadLetterRequest),
+  2,
+  baud__v1__requeue_dead_letter_request__field_descriptors,
+  baud__v1__requeue_dead_letter_request__field_indices_by_name,
+  1,  baud__v1__requeue_dead_letter_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__requeue_dead_letter_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define baud__v1__purge_dead_letters_request__field_descriptors NULL
+#define baud__v1__purge_dead_letters_request__field_indices_by_name NULL
+#define baud__v1__purge_dead_letters_request__number_ranges NULL
+const ProtobufCMessageDescriptor baud__v1__purge_dead_letters_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.PurgeDeadLettersRequest",
+  "PurgeDeadLettersRequest",
+  "Baud__V1__PurgeDeadLettersRequest",
+  "baud.v1",
+  sizeof(Baud__V1__PurgeDeadLettersRequest),
+  0,
+  baud__v1__purge_dead_letters_request__field_descriptors,
+  baud__v1__purge_dead_letters_request__field_indices_by_name,
+  0,  baud__v1__purge_dead_letters_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__purge_dead_letters_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__purge_dead_letters_response__field_descriptors[1] =
+{
+  {
+    "count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__PurgeDeadLettersResponse, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__purge_dead_letters_response__field_indices_by_name[] = {
+  0,   /* field[0] = count */
+};
+static const ProtobufCIntRange baud__v1__purge_dead_letters_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor baud__v1__purge_dead_letters_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.PurgeDeadLettersResponse",
+  "PurgeDeadLettersResponse",
+  "Baud__V1__PurgeDeadLettersResponse",
+  "baud.v1",
+  sizeof(Baud__V1__PurgeDeadLettersResponse),
+  1,
+  baud__v1__purge_dead_letters_response__field_descriptors,
+  baud__v1__purge_dead_letters_response__field_indices_by_name,
+  1,  baud__v1__purge_dead_letters_response__number_ranges,
+  (ProtobufCMessageInit) baud__v1__purge_dead_letters_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define baud__v1__get_stats_request__field_descriptors NULL
+#define baud__v1__get_stats_request__field_indices_by_name NULL
+#define baud__v1__get_stats_request__number_ranges NULL
+const ProtobufCMessageDescriptor baud__v1__get_stats_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.GetStatsRequest",
+  "GetStatsRequest",
+  "Baud__V1__GetStatsRequest",
+  "baud.v1",
+  sizeof(Baud__V1__GetStatsRequest),
+  0,
+  baud__v1__get_stats_request__field_descriptors,
+  baud__v1__get_stats_request__field_indices_by_name,
+  0,  baud__v1__get_stats_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__get_stats_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__stats__field_descriptors[7] =
+{
+  {
+    "queued",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, queued),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenants",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, tenants),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "oldest_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, oldest_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "running",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, running),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "due",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, due),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dead_letters",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, dead_letters),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "workers",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, workers),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__stats__field_indices_by_name[] = {
+  5,   /* field[5] = dead_letters */
+  4,   /* field[4] = due */
+  2,   /* field[2] = oldest_ms */
+  0,   /* field[0] = queued */
+  3,   /* field[3] = running */
+  1,   /* field[1] = tenants */
+  6,   /* field[6] = workers */
+};
+static const ProtobufCIntRange baud__v1__stats__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor baud__v1__stats__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.Stats",
+  "Stats",
+  "Baud__V1__Stats",
+  "baud.v1",
+  sizeof(Baud__V1__Stats),
+  7,
+  baud__v1__stats__field_descriptors,
+  baud__v1__stats__field_indices_by_name,
+  1,  baud__v1__stats__number_ranges,
+  (ProtobufCMessageInit) baud__v1__stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

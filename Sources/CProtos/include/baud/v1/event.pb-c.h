@@ -83,8 +83,8 @@ struct  Baud__V1__Event
   uint32_t attempt;
   /*
    * The name of the event, as in SSE's `event:` field: waiting, keep_alive, error, task_agent_execute, message_completed, tool_bash,
-   * tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, run_queued, run_attempt_started,
-   * run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
+   * tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_rolled_back, run_queued,
+   * run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
    */
   char *type;
   /*
@@ -378,10 +378,19 @@ struct  Baud__V1__RunUpdate
   Baud__V1__Usage *usage;
   char *task;
   char *model;
+  /*
+   * With run_requires_action: what it asks.
+   */
+  Baud__V1__Question *question;
+  /*
+   * With the end of a run that was stopped: what was going on then and is gone: `model`, `tool NAME CALL_ID`.
+   */
+  size_t n_stopped;
+  char **stopped;
 };
 #define BAUD__V1__RUN_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__run_update__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0,NULL }
 
 
 struct  Baud__V1__StreamThreadRequest

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Baud__V1__Run Baud__V1__Run;
+typedef struct Baud__V1__Question Baud__V1__Question;
 typedef struct Baud__V1__Usage Baud__V1__Usage;
 typedef struct Baud__V1__Failure Baud__V1__Failure;
 typedef struct Baud__V1__ExecuteRunRequest Baud__V1__ExecuteRunRequest;
@@ -23,6 +24,23 @@ typedef struct Baud__V1__GetRunRequest Baud__V1__GetRunRequest;
 typedef struct Baud__V1__ListRunsRequest Baud__V1__ListRunsRequest;
 typedef struct Baud__V1__ListRunsResponse Baud__V1__ListRunsResponse;
 typedef struct Baud__V1__CancelRunRequest Baud__V1__CancelRunRequest;
+typedef struct Baud__V1__WaitRunRequest Baud__V1__WaitRunRequest;
+typedef struct Baud__V1__RetryRunRequest Baud__V1__RetryRunRequest;
+typedef struct Baud__V1__AnswerRunRequest Baud__V1__AnswerRunRequest;
+typedef struct Baud__V1__ScheduleRunRequest Baud__V1__ScheduleRunRequest;
+typedef struct Baud__V1__Schedule Baud__V1__Schedule;
+typedef struct Baud__V1__ListSchedulesRequest Baud__V1__ListSchedulesRequest;
+typedef struct Baud__V1__ListSchedulesResponse Baud__V1__ListSchedulesResponse;
+typedef struct Baud__V1__DeleteScheduleRequest Baud__V1__DeleteScheduleRequest;
+typedef struct Baud__V1__DeleteScheduleResponse Baud__V1__DeleteScheduleResponse;
+typedef struct Baud__V1__DeadLetter Baud__V1__DeadLetter;
+typedef struct Baud__V1__ListDeadLettersRequest Baud__V1__ListDeadLettersRequest;
+typedef struct Baud__V1__ListDeadLettersResponse Baud__V1__ListDeadLettersResponse;
+typedef struct Baud__V1__RequeueDeadLetterRequest Baud__V1__RequeueDeadLetterRequest;
+typedef struct Baud__V1__PurgeDeadLettersRequest Baud__V1__PurgeDeadLettersRequest;
+typedef struct Baud__V1__PurgeDeadLettersResponse Baud__V1__PurgeDeadLettersResponse;
+typedef struct Baud__V1__GetStatsRequest Baud__V1__GetStatsRequest;
+typedef struct Baud__V1__Stats Baud__V1__Stats;
 
 
 /* --- enums --- */
@@ -39,7 +57,7 @@ struct  Baud__V1__Run
   char *run_id;
   char *thread_id;
   /*
-   * queued, running, cancelling; terminal: completed, failed, cancelled, timed_out, expired.
+   * queued, running, requires_action, cancelling; terminal: completed, failed, cancelled, timed_out, expired.
    */
   char *status;
   char *task;
@@ -70,10 +88,41 @@ struct  Baud__V1__Run
    * The agent's last message, once completed.
    */
   char *text;
+  /*
+   * Whose run it is.
+   */
+  char *tenant;
+  /*
+   * The run that this one repeats.
+   */
+  char *retry_of;
+  /*
+   * What it wants to know, while it is requires_action.
+   */
+  Baud__V1__Question *question;
 };
 #define BAUD__V1__RUN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__run__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+
+
+/*
+ * What an agent asks of people; its run waits without a worker until it is answered.
+ */
+struct  Baud__V1__Question
+{
+  ProtobufCMessage base;
+  char *call_id;
+  char *text;
+  /*
+   * Answers that the agent offers; others are welcome.
+   */
+  size_t n_choices;
+  char **choices;
+};
+#define BAUD__V1__QUESTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__question__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -129,10 +178,19 @@ struct  Baud__V1__ExecuteRunRequest
    * `idempotency-key` says the same.
    */
   char *idempotency_key;
+  /*
+   * What is to happen while another run of the thread goes on; empty: what the thread's metadata has under `on_busy`, or else enqueue.
+   *   reject     409 / ABORTED, which names the active run.
+   *   enqueue    First in, first out; at most 100 wait.
+   *   interrupt  The active run and those that wait are cancelled; this one begins after the active one's last event.
+   *   rollback   As interrupt, and the conversation goes back to before the active run, which keeps its record.
+   *   steer      The task is given to the active run at its next step; the answer is that run.
+   */
+  char *on_busy;
 };
 #define BAUD__V1__EXECUTE_RUN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__execute_run_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Baud__V1__GetRunRequest
@@ -187,10 +245,285 @@ struct  Baud__V1__CancelRunRequest
   ProtobufCMessage base;
   char *thread_id;
   char *run_id;
+  /*
+   * Answer when the run has ended, and with it all that it started; after 30 s with the run as it is then (HTTP status 202).
+   */
+  protobuf_c_boolean wait;
 };
 #define BAUD__V1__CANCEL_RUN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__cancel_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Baud__V1__WaitRunRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *run_id;
+};
+#define BAUD__V1__WAIT_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__wait_run_request__descriptor) \
     , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__RetryRunRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  /*
+   * A run that has ended.
+   */
+  char *run_id;
+  /*
+   * As in ExecuteRunRequest.
+   */
+  char *idempotency_key;
+};
+#define BAUD__V1__RETRY_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__retry_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__AnswerRunRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *run_id;
+  /*
+   * Of the question; empty for the one that is open.
+   */
+  char *call_id;
+  char *text;
+};
+#define BAUD__V1__ANSWER_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__answer_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__ScheduleRunRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *task;
+  char *model;
+  char *on_busy;
+  /*
+   * When; one of the three is given.
+   * Seconds from now.
+   */
+  uint32_t delay_seconds;
+  /*
+   * Unix time in milliseconds.
+   */
+  int64_t at;
+  /*
+   * Minute, hour, day of the month, month, day of the week, in UTC: `* 5 8-17 * * 1-5`.
+   */
+  char *cron;
+};
+#define BAUD__V1__SCHEDULE_RUN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__schedule_run_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A run that is to be executed at a time, or again and again.
+ */
+struct  Baud__V1__Schedule
+{
+  ProtobufCMessage base;
+  char *schedule_id;
+  char *thread_id;
+  char *task;
+  char *model;
+  char *on_busy;
+  /*
+   * Empty for a single run.
+   */
+  char *cron;
+  /*
+   * Unix time in milliseconds. What was missed while no worker ran is made up for by one run.
+   */
+  int64_t next_at;
+  char *tenant;
+  int64_t created_at;
+  /*
+   * The last run it led to.
+   */
+  char *last_run_id;
+  /*
+   * Why the last time led to none.
+   */
+  char *last_error;
+};
+#define BAUD__V1__SCHEDULE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__schedule__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__ListSchedulesRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+};
+#define BAUD__V1__LIST_SCHEDULES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__list_schedules_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__ListSchedulesResponse
+{
+  ProtobufCMessage base;
+  size_t n_schedules;
+  Baud__V1__Schedule **schedules;
+};
+#define BAUD__V1__LIST_SCHEDULES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__list_schedules_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Baud__V1__DeleteScheduleRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *schedule_id;
+};
+#define BAUD__V1__DELETE_SCHEDULE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__delete_schedule_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__DeleteScheduleResponse
+{
+  ProtobufCMessage base;
+};
+#define BAUD__V1__DELETE_SCHEDULE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__delete_schedule_response__descriptor) \
+     }
+
+
+/*
+ * A run that was given up: it lost its workers, or failed too often.
+ */
+struct  Baud__V1__DeadLetter
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *run_id;
+  char *tenant;
+  /*
+   * Unix time in milliseconds.
+   */
+  int64_t time;
+  Baud__V1__Failure *error;
+};
+#define BAUD__V1__DEAD_LETTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__dead_letter__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL }
+
+
+struct  Baud__V1__ListDeadLettersRequest
+{
+  ProtobufCMessage base;
+  /*
+   * 1 to 100; 0 stands for 50.
+   */
+  uint32_t page_size;
+};
+#define BAUD__V1__LIST_DEAD_LETTERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__list_dead_letters_request__descriptor) \
+    , 0 }
+
+
+struct  Baud__V1__ListDeadLettersResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Newest first.
+   */
+  size_t n_dead_letters;
+  Baud__V1__DeadLetter **dead_letters;
+  /*
+   * How many there are in all.
+   */
+  uint32_t total;
+};
+#define BAUD__V1__LIST_DEAD_LETTERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__list_dead_letters_response__descriptor) \
+    , 0,NULL, 0 }
+
+
+struct  Baud__V1__RequeueDeadLetterRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  char *run_id;
+};
+#define BAUD__V1__REQUEUE_DEAD_LETTER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__requeue_dead_letter_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Baud__V1__PurgeDeadLettersRequest
+{
+  ProtobufCMessage base;
+};
+#define BAUD__V1__PURGE_DEAD_LETTERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__purge_dead_letters_request__descriptor) \
+     }
+
+
+struct  Baud__V1__PurgeDeadLettersResponse
+{
+  ProtobufCMessage base;
+  uint32_t count;
+};
+#define BAUD__V1__PURGE_DEAD_LETTERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__purge_dead_letters_response__descriptor) \
+    , 0 }
+
+
+struct  Baud__V1__GetStatsRequest
+{
+  ProtobufCMessage base;
+};
+#define BAUD__V1__GET_STATS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__get_stats_request__descriptor) \
+     }
+
+
+/*
+ * The worker queue at one moment.
+ */
+struct  Baud__V1__Stats
+{
+  ProtobufCMessage base;
+  /*
+   * Runs that wait for a worker, and of how many tenants they are.
+   */
+  uint32_t queued;
+  uint32_t tenants;
+  /*
+   * Of these the longest wait.
+   */
+  int64_t oldest_ms;
+  /*
+   * Runs in the hands of workers.
+   */
+  uint32_t running;
+  /*
+   * Runs and schedules that wait for their time.
+   */
+  uint32_t due;
+  uint32_t dead_letters;
+  /*
+   * Heard of within the last 30 seconds.
+   */
+  uint32_t workers;
+};
+#define BAUD__V1__STATS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__stats__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0 }
 
 
 /* Baud__V1__Run methods */
@@ -211,6 +544,25 @@ Baud__V1__Run *
                       const uint8_t       *data);
 void   baud__v1__run__free_unpacked
                      (Baud__V1__Run *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__Question methods */
+void   baud__v1__question__init
+                     (Baud__V1__Question         *message);
+size_t baud__v1__question__get_packed_size
+                     (const Baud__V1__Question   *message);
+size_t baud__v1__question__pack
+                     (const Baud__V1__Question   *message,
+                      uint8_t             *out);
+size_t baud__v1__question__pack_to_buffer
+                     (const Baud__V1__Question   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__Question *
+       baud__v1__question__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__question__free_unpacked
+                     (Baud__V1__Question *message,
                       ProtobufCAllocator *allocator);
 /* Baud__V1__Usage methods */
 void   baud__v1__usage__init
@@ -345,10 +697,336 @@ Baud__V1__CancelRunRequest *
 void   baud__v1__cancel_run_request__free_unpacked
                      (Baud__V1__CancelRunRequest *message,
                       ProtobufCAllocator *allocator);
+/* Baud__V1__WaitRunRequest methods */
+void   baud__v1__wait_run_request__init
+                     (Baud__V1__WaitRunRequest         *message);
+size_t baud__v1__wait_run_request__get_packed_size
+                     (const Baud__V1__WaitRunRequest   *message);
+size_t baud__v1__wait_run_request__pack
+                     (const Baud__V1__WaitRunRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__wait_run_request__pack_to_buffer
+                     (const Baud__V1__WaitRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__WaitRunRequest *
+       baud__v1__wait_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__wait_run_request__free_unpacked
+                     (Baud__V1__WaitRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__RetryRunRequest methods */
+void   baud__v1__retry_run_request__init
+                     (Baud__V1__RetryRunRequest         *message);
+size_t baud__v1__retry_run_request__get_packed_size
+                     (const Baud__V1__RetryRunRequest   *message);
+size_t baud__v1__retry_run_request__pack
+                     (const Baud__V1__RetryRunRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__retry_run_request__pack_to_buffer
+                     (const Baud__V1__RetryRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__RetryRunRequest *
+       baud__v1__retry_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__retry_run_request__free_unpacked
+                     (Baud__V1__RetryRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__AnswerRunRequest methods */
+void   baud__v1__answer_run_request__init
+                     (Baud__V1__AnswerRunRequest         *message);
+size_t baud__v1__answer_run_request__get_packed_size
+                     (const Baud__V1__AnswerRunRequest   *message);
+size_t baud__v1__answer_run_request__pack
+                     (const Baud__V1__AnswerRunRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__answer_run_request__pack_to_buffer
+                     (const Baud__V1__AnswerRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__AnswerRunRequest *
+       baud__v1__answer_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__answer_run_request__free_unpacked
+                     (Baud__V1__AnswerRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ScheduleRunRequest methods */
+void   baud__v1__schedule_run_request__init
+                     (Baud__V1__ScheduleRunRequest         *message);
+size_t baud__v1__schedule_run_request__get_packed_size
+                     (const Baud__V1__ScheduleRunRequest   *message);
+size_t baud__v1__schedule_run_request__pack
+                     (const Baud__V1__ScheduleRunRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__schedule_run_request__pack_to_buffer
+                     (const Baud__V1__ScheduleRunRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ScheduleRunRequest *
+       baud__v1__schedule_run_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__schedule_run_request__free_unpacked
+                     (Baud__V1__ScheduleRunRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__Schedule methods */
+void   baud__v1__schedule__init
+                     (Baud__V1__Schedule         *message);
+size_t baud__v1__schedule__get_packed_size
+                     (const Baud__V1__Schedule   *message);
+size_t baud__v1__schedule__pack
+                     (const Baud__V1__Schedule   *message,
+                      uint8_t             *out);
+size_t baud__v1__schedule__pack_to_buffer
+                     (const Baud__V1__Schedule   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__Schedule *
+       baud__v1__schedule__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__schedule__free_unpacked
+                     (Baud__V1__Schedule *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ListSchedulesRequest methods */
+void   baud__v1__list_schedules_request__init
+                     (Baud__V1__ListSchedulesRequest         *message);
+size_t baud__v1__list_schedules_request__get_packed_size
+                     (const Baud__V1__ListSchedulesRequest   *message);
+size_t baud__v1__list_schedules_request__pack
+                     (const Baud__V1__ListSchedulesRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__list_schedules_request__pack_to_buffer
+                     (const Baud__V1__ListSchedulesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ListSchedulesRequest *
+       baud__v1__list_schedules_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__list_schedules_request__free_unpacked
+                     (Baud__V1__ListSchedulesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ListSchedulesResponse methods */
+void   baud__v1__list_schedules_response__init
+                     (Baud__V1__ListSchedulesResponse         *message);
+size_t baud__v1__list_schedules_response__get_packed_size
+                     (const Baud__V1__ListSchedulesResponse   *message);
+size_t baud__v1__list_schedules_response__pack
+                     (const Baud__V1__ListSchedulesResponse   *message,
+                      uint8_t             *out);
+size_t baud__v1__list_schedules_response__pack_to_buffer
+                     (const Baud__V1__ListSchedulesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ListSchedulesResponse *
+       baud__v1__list_schedules_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__list_schedules_response__free_unpacked
+                     (Baud__V1__ListSchedulesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__DeleteScheduleRequest methods */
+void   baud__v1__delete_schedule_request__init
+                     (Baud__V1__DeleteScheduleRequest         *message);
+size_t baud__v1__delete_schedule_request__get_packed_size
+                     (const Baud__V1__DeleteScheduleRequest   *message);
+size_t baud__v1__delete_schedule_request__pack
+                     (const Baud__V1__DeleteScheduleRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__delete_schedule_request__pack_to_buffer
+                     (const Baud__V1__DeleteScheduleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__DeleteScheduleRequest *
+       baud__v1__delete_schedule_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__delete_schedule_request__free_unpacked
+                     (Baud__V1__DeleteScheduleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__DeleteScheduleResponse methods */
+void   baud__v1__delete_schedule_response__init
+                     (Baud__V1__DeleteScheduleResponse         *message);
+size_t baud__v1__delete_schedule_response__get_packed_size
+                     (const Baud__V1__DeleteScheduleResponse   *message);
+size_t baud__v1__delete_schedule_response__pack
+                     (const Baud__V1__DeleteScheduleResponse   *message,
+                      uint8_t             *out);
+size_t baud__v1__delete_schedule_response__pack_to_buffer
+                     (const Baud__V1__DeleteScheduleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__DeleteScheduleResponse *
+       baud__v1__delete_schedule_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__delete_schedule_response__free_unpacked
+                     (Baud__V1__DeleteScheduleResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__DeadLetter methods */
+void   baud__v1__dead_letter__init
+                     (Baud__V1__DeadLetter         *message);
+size_t baud__v1__dead_letter__get_packed_size
+                     (const Baud__V1__DeadLetter   *message);
+size_t baud__v1__dead_letter__pack
+                     (const Baud__V1__DeadLetter   *message,
+                      uint8_t             *out);
+size_t baud__v1__dead_letter__pack_to_buffer
+                     (const Baud__V1__DeadLetter   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__DeadLetter *
+       baud__v1__dead_letter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__dead_letter__free_unpacked
+                     (Baud__V1__DeadLetter *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ListDeadLettersRequest methods */
+void   baud__v1__list_dead_letters_request__init
+                     (Baud__V1__ListDeadLettersRequest         *message);
+size_t baud__v1__list_dead_letters_request__get_packed_size
+                     (const Baud__V1__ListDeadLettersRequest   *message);
+size_t baud__v1__list_dead_letters_request__pack
+                     (const Baud__V1__ListDeadLettersRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__list_dead_letters_request__pack_to_buffer
+                     (const Baud__V1__ListDeadLettersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ListDeadLettersRequest *
+       baud__v1__list_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__list_dead_letters_request__free_unpacked
+                     (Baud__V1__ListDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ListDeadLettersResponse methods */
+void   baud__v1__list_dead_letters_response__init
+                     (Baud__V1__ListDeadLettersResponse         *message);
+size_t baud__v1__list_dead_letters_response__get_packed_size
+                     (const Baud__V1__ListDeadLettersResponse   *message);
+size_t baud__v1__list_dead_letters_response__pack
+                     (const Baud__V1__ListDeadLettersResponse   *message,
+                      uint8_t             *out);
+size_t baud__v1__list_dead_letters_response__pack_to_buffer
+                     (const Baud__V1__ListDeadLettersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ListDeadLettersResponse *
+       baud__v1__list_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__list_dead_letters_response__free_unpacked
+                     (Baud__V1__ListDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__RequeueDeadLetterRequest methods */
+void   baud__v1__requeue_dead_letter_request__init
+                     (Baud__V1__RequeueDeadLetterRequest         *message);
+size_t baud__v1__requeue_dead_letter_request__get_packed_size
+                     (const Baud__V1__RequeueDeadLetterRequest   *message);
+size_t baud__v1__requeue_dead_letter_request__pack
+                     (const Baud__V1__RequeueDeadLetterRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__requeue_dead_letter_request__pack_to_buffer
+                     (const Baud__V1__RequeueDeadLetterRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__RequeueDeadLetterRequest *
+       baud__v1__requeue_dead_letter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__requeue_dead_letter_request__free_unpacked
+                     (Baud__V1__RequeueDeadLetterRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__PurgeDeadLettersRequest methods */
+void   baud__v1__purge_dead_letters_request__init
+                     (Baud__V1__PurgeDeadLettersRequest         *message);
+size_t baud__v1__purge_dead_letters_request__get_packed_size
+                     (const Baud__V1__PurgeDeadLettersRequest   *message);
+size_t baud__v1__purge_dead_letters_request__pack
+                     (const Baud__V1__PurgeDeadLettersRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__purge_dead_letters_request__pack_to_buffer
+                     (const Baud__V1__PurgeDeadLettersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__PurgeDeadLettersRequest *
+       baud__v1__purge_dead_letters_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__purge_dead_letters_request__free_unpacked
+                     (Baud__V1__PurgeDeadLettersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__PurgeDeadLettersResponse methods */
+void   baud__v1__purge_dead_letters_response__init
+                     (Baud__V1__PurgeDeadLettersResponse         *message);
+size_t baud__v1__purge_dead_letters_response__get_packed_size
+                     (const Baud__V1__PurgeDeadLettersResponse   *message);
+size_t baud__v1__purge_dead_letters_response__pack
+                     (const Baud__V1__PurgeDeadLettersResponse   *message,
+                      uint8_t             *out);
+size_t baud__v1__purge_dead_letters_response__pack_to_buffer
+                     (const Baud__V1__PurgeDeadLettersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__PurgeDeadLettersResponse *
+       baud__v1__purge_dead_letters_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__purge_dead_letters_response__free_unpacked
+                     (Baud__V1__PurgeDeadLettersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__GetStatsRequest methods */
+void   baud__v1__get_stats_request__init
+                     (Baud__V1__GetStatsRequest         *message);
+size_t baud__v1__get_stats_request__get_packed_size
+                     (const Baud__V1__GetStatsRequest   *message);
+size_t baud__v1__get_stats_request__pack
+                     (const Baud__V1__GetStatsRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__get_stats_request__pack_to_buffer
+                     (const Baud__V1__GetStatsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__GetStatsRequest *
+       baud__v1__get_stats_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__get_stats_request__free_unpacked
+                     (Baud__V1__GetStatsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__Stats methods */
+void   baud__v1__stats__init
+                     (Baud__V1__Stats         *message);
+size_t baud__v1__stats__get_packed_size
+                     (const Baud__V1__Stats   *message);
+size_t baud__v1__stats__pack
+                     (const Baud__V1__Stats   *message,
+                      uint8_t             *out);
+size_t baud__v1__stats__pack_to_buffer
+                     (const Baud__V1__Stats   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__Stats *
+       baud__v1__stats__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__stats__free_unpacked
+                     (Baud__V1__Stats *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Baud__V1__Run_Closure)
                  (const Baud__V1__Run *message,
+                  void *closure_data);
+typedef void (*Baud__V1__Question_Closure)
+                 (const Baud__V1__Question *message,
                   void *closure_data);
 typedef void (*Baud__V1__Usage_Closure)
                  (const Baud__V1__Usage *message,
@@ -371,6 +1049,57 @@ typedef void (*Baud__V1__ListRunsResponse_Closure)
 typedef void (*Baud__V1__CancelRunRequest_Closure)
                  (const Baud__V1__CancelRunRequest *message,
                   void *closure_data);
+typedef void (*Baud__V1__WaitRunRequest_Closure)
+                 (const Baud__V1__WaitRunRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__RetryRunRequest_Closure)
+                 (const Baud__V1__RetryRunRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__AnswerRunRequest_Closure)
+                 (const Baud__V1__AnswerRunRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ScheduleRunRequest_Closure)
+                 (const Baud__V1__ScheduleRunRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__Schedule_Closure)
+                 (const Baud__V1__Schedule *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ListSchedulesRequest_Closure)
+                 (const Baud__V1__ListSchedulesRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ListSchedulesResponse_Closure)
+                 (const Baud__V1__ListSchedulesResponse *message,
+                  void *closure_data);
+typedef void (*Baud__V1__DeleteScheduleRequest_Closure)
+                 (const Baud__V1__DeleteScheduleRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__DeleteScheduleResponse_Closure)
+                 (const Baud__V1__DeleteScheduleResponse *message,
+                  void *closure_data);
+typedef void (*Baud__V1__DeadLetter_Closure)
+                 (const Baud__V1__DeadLetter *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ListDeadLettersRequest_Closure)
+                 (const Baud__V1__ListDeadLettersRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ListDeadLettersResponse_Closure)
+                 (const Baud__V1__ListDeadLettersResponse *message,
+                  void *closure_data);
+typedef void (*Baud__V1__RequeueDeadLetterRequest_Closure)
+                 (const Baud__V1__RequeueDeadLetterRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__PurgeDeadLettersRequest_Closure)
+                 (const Baud__V1__PurgeDeadLettersRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__PurgeDeadLettersResponse_Closure)
+                 (const Baud__V1__PurgeDeadLettersResponse *message,
+                  void *closure_data);
+typedef void (*Baud__V1__GetStatsRequest_Closure)
+                 (const Baud__V1__GetStatsRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__Stats_Closure)
+                 (const Baud__V1__Stats *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -378,6 +1107,7 @@ typedef void (*Baud__V1__CancelRunRequest_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor baud__v1__run__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__question__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__usage__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__failure__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__execute_run_request__descriptor;
@@ -385,6 +1115,23 @@ extern const ProtobufCMessageDescriptor baud__v1__get_run_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__list_runs_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__list_runs_response__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__cancel_run_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__wait_run_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__retry_run_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__answer_run_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__schedule_run_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__schedule__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__list_schedules_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__list_schedules_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__delete_schedule_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__delete_schedule_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__dead_letter__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__list_dead_letters_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__list_dead_letters_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__requeue_dead_letter_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__purge_dead_letters_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__purge_dead_letters_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__get_stats_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__stats__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -1,0 +1,73 @@
+internal import Messages
+internal import NIOCore
+internal import Store
+
+/// Lets a call wait until a run has ended: it watches the run's events as any viewer does.
+struct RunWaiting: Sendable {
+    let store: Store
+    let fanouts: Fanouts
+    let loops: any EventLoopGroup
+    /// After this the call is answered with the run as it is then.
+    var limit = TimeAmount.seconds(30)
+
+    /// - Parameter orForQuestion: return as well when the run asks something.
+    func wait(_ thread: String, _ run: String, orForQuestion: Bool = false) async throws -> Run {
+        let extent = try await store.extent(ofRun: run, on: thread)
+        // The state is read after the place in the log from which on is watched: what happens in between is seen.
+        let state = try await store.run(thread, run)
+        if state.hasEnded || orForQuestion && state.status == "requires_action" { return state }
+        let request = Viewer.Request(thread: thread, start: .after(extent.newest), run: run, ahead: extent.ahead)
+        let loop = loops.next()
+        let watched = loop.submit {
+            let sink = WaitingSink(on: loop, asks: orForQuestion)
+            fanouts.fanout(on: loop).watch(request, sink: sink)
+            return sink.watched(upTo: limit)
+        }
+        try await watched.flatMap { $0 }.get()
+        return try await store.run(thread, run)
+    }
+}
+
+/// Takes a run's events to nowhere, and tells when the one came that is waited for. Lives on its loop.
+private final class WaitingSink: EventSink {
+    private let done: EventLoopPromise<Void>
+    private let asks: Bool
+    private var onClose: () -> Void = {}
+    private var timer: Scheduled<Void>?
+    private(set) var isOver = false
+    let isWritable = true
+
+    init(on loop: any EventLoop, asks: Bool) {
+        done = loop.makePromise()
+        self.asks = asks
+    }
+
+    /// Fulfilled when the event has come or the time is over.
+    func watched(upTo limit: TimeAmount) -> EventLoopFuture<Void> {
+        let loop = done.futureResult.eventLoop
+        if !isOver { timer = loop.assumeIsolated().scheduleTask(in: limit) { [weak self] in self?.leave() } }
+        return done.futureResult
+    }
+
+    func begin() {}
+
+    func send(_ item: StreamItem) {
+        if asks, item.type == "run_requires_action" { leave() }
+    }
+
+    func finish(_ error: StoreError?) {
+        guard !isOver else { return }
+        isOver = true
+        timer?.cancel()
+        if let error { done.fail(error) } else { done.succeed() }
+    }
+
+    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
+        self.onClose = onClose
+    }
+
+    private func leave() {
+        finish(nil)
+        onClose()
+    }
+}

@@ -108,6 +108,11 @@ extension BaudConfig {
         settings.read(&events.deltaBytes, "events.delta_bytes", 1...1_048_576)
         settings.readMilliseconds(&events.keepAlive, "events.keep_alive_ms", 1000...300_000)
         settings.readMilliseconds(&events.waiting, "events.waiting_ms", 500...300_000)
+        settings.readSeconds(&events.keepDeltas, "events.keep_deltas_seconds", 0...315_360_000)
+        settings.readSeconds(&events.keep, "events.keep_seconds", 0...315_360_000)
+        settings.readSeconds(&events.sweep, "events.sweep_seconds", 1...86_400)
+        settings.readSeconds(&threads.keep, "threads.keep_seconds", 0...315_360_000)
+        settings.read(&threads.maxLogBytes, "threads.max_log_bytes", 0...1_099_511_627_776)
     }
 
     private mutating func readModels(_ settings: SettingsReader, _ environment: [String: String]) {

@@ -10,6 +10,7 @@ public struct BaudConfig: Sendable, Equatable {
     public var redis = Redis()
     public var worker = Worker()
     public var events = Events()
+    public var threads = Threads()
     public var agent = Agent()
     public var llm = LLM()
     public var script = Script()
@@ -127,6 +128,20 @@ public struct BaudConfig: Sendable, Equatable {
         public var keepAlive: Duration = .seconds(10)
         /// How often a queued run's place is told.
         public var waiting: Duration = .seconds(5)
+        /// How long text deltas are kept after the end of their run; zero: for ever, as with the next.
+        public var keepDeltas: Duration = .seconds(3600)
+        /// How long events are kept after the end of their run.
+        public var keep: Duration = .seconds(7 * 86_400)
+        /// How often a worker looks for what is old.
+        public var sweep: Duration = .seconds(30)
+    }
+
+    /// What threads may keep.
+    public struct Threads: Sendable, Equatable {
+        /// How long a thread is kept after its last event; zero: for ever.
+        public var keep: Duration = .seconds(30 * 86_400)
+        /// What a thread's events may take of Redis' memory, in bytes; 0: no bound.
+        public var maxLogBytes = 64 << 20
     }
 
     /// The agent's defaults.

@@ -51,6 +51,8 @@ public struct Keys: Sendable {
 
     /// Sorted set: thread ids by the time of their creation.
     var threads: String { "\(prefix)threads" }
+    /// Sorted set: thread ids by when they are to be looked at for what is old.
+    var sweep: String { "\(prefix)threads:sweep" }
     /// String: what an `initiate` under an idempotency key came to.
     func idempotency(_ key: String) -> String { "\(prefix)idempotency:\(key)" }
     /// Channel: runs that are to be cancelled, `thread run reason`.

@@ -179,6 +179,7 @@ public actor RunLog {
             let requeue = Requeue(word: "steered")
             return try await store.requeue(run, requeue, events: events, journal: end.journal) == .done
         }
+        await store.expectSweep(of: run.threadID)
     }
 
     /// Hands the run back to the queue, for a worker that goes on from the journal.

@@ -32,11 +32,35 @@ public struct EventPage: Sendable {
     /// Number and id of the newest event of the log when the page was read.
     public let lastSeq: UInt64
     public let lastID: EventID
+    /// Events up to this number may be missing for good. Above it, what is missing are deltas that a later event holds as a whole.
+    public let trimmedSeq: UInt64
+    /// The number of the last event up to the cursor, as far as that is known; 0 where there is none.
+    public let passedSeq: UInt64
+}
+
+/// A thread's runs at one moment, for those who cannot have its events.
+public struct ThreadState: Sendable {
+    /// A run, and the place before its first event.
+    public struct PlacedRun: Sendable {
+        public let run: Run
+        public let start: EventID
+    }
+
+    /// Number and id of the newest event.
+    public let lastSeq: UInt64
+    public let lastID: EventID
+    /// The newest ones, oldest first.
+    public let runs: [PlacedRun]
+    /// How many older runs there are.
+    public let omittedRuns: Int
 }
 
 extension Store {
     /// A page of the log ends with the event that reaches this: about what a slow reader takes at once.
     private static let pageBytes = 64 * 1024
+    /// How much of a thread's runs goes into a snapshot: the run that reaches the bytes is the last.
+    private static let stateRuns = 100
+    private static let stateBytes = 1 << 20
 
     /// Reads a thread's log from after a cursor.
     ///
@@ -58,21 +82,91 @@ extension Store {
             keys: [keys.metadata(thread), keys.stream(thread)],
             arguments: [RedisArgument(cursor.description), RedisArgument(count), RedisArgument(Self.pageBytes)]
         ) { reply in
-            completion(reply.mapError { StoreError($0) }.flatMap { Self.page($0, of: thread) })
+            completion(reply.mapError { StoreError($0) }.flatMap { Self.page($0, of: thread, after: cursor) })
         }
     }
 
-    private static func page(_ reply: RESPValue, of thread: String) -> Result<EventPage, StoreError> {
+    private static func page(
+        _ reply: RESPValue,
+        of thread: String,
+        after cursor: EventID
+    ) -> Result<EventPage, StoreError> {
         guard let values = reply.array, let outcome = values.first?.string else {
             return .failure(.unexpected(reply, of: "page"))
         }
-        guard outcome == "ok", values.count == 4 else { return .failure(.threadNotFound(thread)) }
+        guard outcome == "ok", values.count == 7 else { return .failure(.threadNotFound(thread)) }
+        let trimmedSeq = UInt64(clamping: values[3].int ?? 0)
+        // Where the cursor itself is not kept, the last that was trimmed tells how far it had come at least.
+        let isPastTrimmed = values[4].string.flatMap { EventID($0) }.map { cursor >= $0 } ?? false
         let page = EventPage(
-            events: (values[3].array ?? []).compactMap { StoredEvent(entry: $0) },
+            events: (values[6].array ?? []).compactMap { StoredEvent(entry: $0) },
             lastSeq: UInt64(clamping: values[1].int ?? 0),
-            lastID: values[2].string.flatMap { EventID($0) } ?? .zero
+            lastID: values[2].string.flatMap { EventID($0) } ?? .zero,
+            trimmedSeq: trimmedSeq,
+            passedSeq: max(UInt64(clamping: values[5].int ?? 0), isPastTrimmed ? trimmedSeq : 0)
         )
         return .success(page)
+    }
+
+    /// Reads a thread's newest runs, as many as go into a message.
+    ///
+    /// - Parameter completion: called on the loop. `.notFound`, `.unavailable`.
+    public func state(
+        of thread: String,
+        on loop: any EventLoop,
+        completion: @escaping (Result<ThreadState, StoreError>) -> Void
+    ) {
+        guard thread.isIdentifier else { return completion(.failure(.threadNotFound(thread))) }
+        redis.connection(on: loop).run(
+            ThreadScripts.snapshot,
+            keys: [keys.metadata(thread), keys.runs(thread)],
+            arguments: stateArguments(thread)
+        ) { [self] reply in
+            completion(reply.mapError { StoreError($0) }.flatMap { state($0, of: thread) })
+        }
+    }
+
+    /// As ``state(of:on:completion:)``, from anywhere. - Throws: `.notFound`, `.unavailable`.
+    public func snapshot(_ thread: String) async throws(StoreError) -> ThreadSnapshot {
+        guard thread.isIdentifier else { throw .threadNotFound(thread) }
+        let keys = [keys.metadata(thread), keys.runs(thread)]
+        let reply: RESPValue
+        do {
+            reply = try await redis.run(ThreadScripts.snapshot, keys: keys, arguments: stateArguments(thread))
+        } catch {
+            throw StoreError(error)
+        }
+        let state = try state(reply, of: thread).get()
+        return ThreadSnapshot(
+            threadID: thread,
+            seq: state.lastSeq,
+            lastID: state.lastID.description,
+            runs: state.runs.map(\.run),
+            omittedRuns: UInt32(clamping: state.omittedRuns)
+        )
+    }
+
+    private func stateArguments(_ thread: String) -> [RedisArgument] {
+        [RedisArgument(keys.run(thread, "")), RedisArgument(Self.stateRuns), RedisArgument(Self.stateBytes)]
+    }
+
+    private func state(_ reply: RESPValue, of thread: String) -> Result<ThreadState, StoreError> {
+        guard let values = reply.array, values.first?.string == "ok", values.count == 5 else {
+            return .failure(.threadNotFound(thread))
+        }
+        let runs = (values[4].array ?? []).compactMap { value -> ThreadState.PlacedRun? in
+            guard let parts = value.array, parts.count == 2, let id = parts[0].string else { return nil }
+            let fields = hash(parts[1])
+            let start = fields["cursor"].flatMap { EventID($0) } ?? .zero
+            return ThreadState.PlacedRun(run: makeRun(thread, id, fields), start: start)
+        }
+        let state = ThreadState(
+            lastSeq: UInt64(clamping: values[1].int ?? 0),
+            lastID: values[2].string.flatMap { EventID($0) } ?? .zero,
+            runs: runs.reversed(),
+            omittedRuns: Int(values[3].int ?? 0)
+        )
+        return .success(state)
     }
 
     /// A page of a legacy stream; entries hold the fields `event` and `data`.

@@ -97,7 +97,7 @@ extension Store {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
         let record = try await send(RedisCommand("HGETALL", RedisArgument(keys.run(thread, id))))
-        guard record.array?.isEmpty ?? true else { return makeRun(thread, id, record) }
+        guard record.array?.isEmpty ?? true else { return makeRun(thread, id, hash(record)) }
         _ = try await self.thread(thread)
         throw .runNotFound(id)
     }
@@ -148,7 +148,7 @@ extension Store {
         let commands = ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(request.threadID, $0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
-            case .success(let value): runs.append(makeRun(request.threadID, id, value))
+            case .success(let value): runs.append(makeRun(request.threadID, id, hash(value)))
             case .failure(let error): throw StoreError(error)
             }
         }
@@ -193,8 +193,7 @@ extension Store {
         }
     }
 
-    private func makeRun(_ thread: String, _ id: String, _ record: RESPValue) -> Run {
-        let fields = hash(record)
+    func makeRun(_ thread: String, _ id: String, _ fields: [String: String]) -> Run {
         func number<I: FixedWidthInteger>(_ name: String) -> I { fields[name].flatMap { I($0) } ?? 0 }
         return Run(
             runID: id,

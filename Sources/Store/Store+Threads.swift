@@ -24,7 +24,13 @@ extension Store {
             ]
         )
         guard outcome != "mismatch", let id = values.first?.string else { throw .keyReused(key) }
-        return (try await thread(id), outcome == "replayed")
+        let replies = await redis.send(
+            batch: [RedisCommand("HGETALL", RedisArgument(keys.metadata(id))), sweepSoon(id)]
+        )
+        let fields: [String: String]
+        do { (fields, _) = (hash(try replies[0].get()), try replies[1].get()) } catch { throw StoreError(error) }
+        guard !fields.isEmpty else { throw .threadNotFound(id) }
+        return (makeThread(id, fields), outcome == "replayed")
     }
 
     /// - Throws: `.notFound`, `.unavailable`.
@@ -71,6 +77,11 @@ extension Store {
     ///
     /// - Throws: `.busy` while a run is active, `.notFound`, `.unavailable`.
     public func deleteThread(_ id: String) async throws(StoreError) {
+        try await deleteThread(id, unchangedSince: nil)
+    }
+
+    /// - Parameter time: when the last event was, as far as the caller knows; `.busy` if another has come.
+    func deleteThread(_ id: String, unchangedSince time: Int64?) async throws(StoreError) {
         guard id.isIdentifier else { throw .threadNotFound(id) }
         let (outcome, values) = try await run(
             ThreadScripts.delete,
@@ -78,7 +89,10 @@ extension Store {
                 keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
                 keys.threads, keys.schedules(id),
             ],
-            [RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, ""))]
+            [
+                RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, "")),
+                time.map { RedisArgument($0) } ?? "",
+            ]
         )
         switch outcome {
         case "missing": throw .threadNotFound(id)

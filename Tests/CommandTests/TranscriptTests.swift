@@ -48,6 +48,17 @@ private struct Script {
 @Suite struct TranscriptTests {
     private static let usage = Usage(inputTokens: 1_234, outputTokens: 210)
 
+    @Test func whatIsNoLongerKeptIsNamedAndItsRunsStandForIt() {
+        var script = Script()
+        let run = Run(runID: "r_0", task: "do it", text: "It is done.")
+        script.add(.streamGap(StreamGap(from: 3, to: 9, folded: true)))
+        script.add(.streamGap(StreamGap(from: 10, to: 20)))
+        script.add(.streamSnapshot(ThreadSnapshot(runs: [run])))
+        let shown = script.rendered()
+        #expect(!shown.contains("3 to 9") && shown.contains("events 10 to 20 are no longer kept"))
+        #expect(shown.contains("> do it") && shown.contains("It is done."))
+    }
+
     @Test func aRunFromItsQueueToItsEnd() {
         var script = Script()
         script.add(.run(RunUpdate(task: "primes")), "run_queued")

@@ -210,29 +210,6 @@ struct ViewerTests {
         #expect(sink.ends.map(\.?.code) == [.unavailable] && !sink.hasBegun)
     }
 
-    @Test func `what was trimmed away under a viewer is told`() {
-        let bench = ViewerBench()
-        bench.store(1)
-        let (_, sink) = bench.watch()
-        bench.settle()
-        sink.isWritable = false
-        bench.emit(1000)
-        bench.trim(500)
-        sink.becomeWritable()
-        bench.settle()
-        #expect(sink.sent == [1] && sink.ends.map(\.?.code) == [.gone])
-        #expect(sink.ends.first??.message.contains("2 to 500") == true)
-    }
-
-    @Test func `a trimmed log without a cursor begins with the oldest that is kept`() {
-        let bench = ViewerBench()
-        bench.store(10)
-        bench.trim(4)
-        let (_, sink) = bench.watch()
-        bench.settle()
-        #expect(sink.sent == Array(5...10))
-    }
-
     // MARK: Where it begins and ends
 
     @Test func `a cursor is exclusive`() {

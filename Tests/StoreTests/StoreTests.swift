@@ -11,14 +11,18 @@ extension Store {
     /// The whole log of a thread, decoded. A loop whose connection is still waiting to be made anew is given a moment.
     func log(_ thread: String, after cursor: EventID = .zero, on loop: any EventLoop) async throws -> [Event] {
         var attempts = 0
+        var events: [Event] = []
+        var cursor = cursor
         while true {
             do {
                 let page = try await withCheckedThrowingContinuation { continuation in
-                    loop.execute {
+                    loop.execute { [cursor] in
                         self.page(of: thread, after: cursor, count: 10_000, on: loop) { continuation.resume(with: $0) }
                     }
                 }
-                return try page.events.map { try Event(serialized: Array($0.serialized().readableBytesView)) }
+                guard let last = page.events.last else { return events }
+                events += try page.events.map { try Event(serialized: Array($0.serialized().readableBytesView)) }
+                cursor = last.id
             } catch let error as StoreError where error.code == .unavailable && attempts < 500 {
                 attempts += 1
                 try await Task.sleep(for: .milliseconds(10))

@@ -143,12 +143,24 @@ static inline const ProtobufCMessageDescriptor *baud__v1__delete_thread_response
     return &baud__v1__delete_thread_response__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor *baud__v1__get_thread_snapshot_request__descriptor_pointer(void) {
+    return &baud__v1__get_thread_snapshot_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__thread_snapshot__descriptor_pointer(void) {
+    return &baud__v1__thread_snapshot__descriptor;
+}
+
 static inline const ProtobufCMessageDescriptor *baud__v1__event__descriptor_pointer(void) {
     return &baud__v1__event__descriptor;
 }
 
 static inline const ProtobufCMessageDescriptor *baud__v1__waiting__descriptor_pointer(void) {
     return &baud__v1__waiting__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__stream_gap__descriptor_pointer(void) {
+    return &baud__v1__stream_gap__descriptor;
 }
 
 static inline const ProtobufCMessageDescriptor *baud__v1__agent_progress__descriptor_pointer(void) {

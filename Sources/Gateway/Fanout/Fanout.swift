@@ -68,9 +68,12 @@ final class Fanout {
     }
 
     private func open(_ thread: String) -> ThreadFeed {
-        let feed = ThreadFeed(thread: thread) { [store, loop] cursor, count, completion in
+        let reader = ThreadFeed.Reader { [store, loop] cursor, count, completion in
             store.page(of: thread, after: cursor, count: count, on: loop, completion: completion)
-        } onUnwatched: { [weak self] in
+        } state: { [store, loop] completion in
+            store.state(of: thread, on: loop, completion: completion)
+        }
+        let feed = ThreadFeed(thread: thread, reader: reader) { [weak self] in
             self?.feeds[thread] = nil
             self?.subscriptions.unwatch(thread: thread)
         }

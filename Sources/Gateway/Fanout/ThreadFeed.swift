@@ -20,10 +20,17 @@ final class ThreadFeed {
         let entries: [Entry]
         let lastSeq: UInt64
         let lastID: EventID
+        let trimmedSeq: UInt64
+        let passedSeq: UInt64
     }
 
-    /// Asks the store for events after a cursor, at most so many.
-    typealias Reader = (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void
+    /// What a feed asks the store for; both call back on the loop.
+    struct Reader {
+        /// At most so many events after a cursor.
+        let page: (EventID, Int, @escaping (Result<EventPage, StoreError>) -> Void) -> Void
+        /// The thread's runs, for viewers who cannot have its events.
+        let state: (@escaping (Result<ThreadState, StoreError>) -> Void) -> Void
+    }
 
     /// A read that is under way. One from before a gap may not know what was missed, so that none joins it after the gap.
     private struct Read: Hashable {
@@ -40,9 +47,10 @@ final class ThreadFeed {
     /// Whether every event from now on is announced to this feed.
     private(set) var isReady = false
     private(set) var viewers: [ObjectIdentifier: Viewer] = [:]
-    private let read: Reader
+    private let reader: Reader
     private let onUnwatched: () -> Void
     private var reads: [Read: [(Result<Page, StoreError>) -> Void]] = [:]
+    private var stateReads: [(Result<ThreadState, StoreError>) -> Void] = []
     private var gaps = 0
     private var ring = Deque<Entry>()
     private var ringSizes = Deque<Int>()
@@ -51,9 +59,9 @@ final class ThreadFeed {
     private var keepAliveItem: StreamItem?
 
     /// - Parameter onUnwatched: called when the last viewer has left.
-    init(thread: String, read: @escaping Reader, onUnwatched: @escaping () -> Void) {
+    init(thread: String, reader: Reader, onUnwatched: @escaping () -> Void) {
         self.thread = thread
-        self.read = read
+        self.reader = reader
         self.onUnwatched = onUnwatched
     }
 
@@ -104,11 +112,20 @@ final class ThreadFeed {
             return
         }
         reads[place] = [completion]
-        read(cursor, count) { [self] result in
-            let page = result.map { page in
-                Page(entries: page.events.compactMap { Entry($0) }, lastSeq: page.lastSeq, lastID: page.lastID)
-            }
+        reader.page(cursor, count) { [self] result in
+            let page = result.map { Page($0) }
             for completion in reads.removeValue(forKey: place) ?? [] { completion(page) }
+        }
+    }
+
+    /// Reads the thread's runs.
+    func state(completion: @escaping (Result<ThreadState, StoreError>) -> Void) {
+        stateReads.append(completion)
+        guard stateReads.count == 1 else { return }
+        reader.state { [self] state in
+            let waiting = stateReads
+            stateReads = []
+            for completion in waiting { completion(state) }
         }
     }
 
@@ -150,6 +167,18 @@ final class ThreadFeed {
             ring.removeFirst()
             ringBytes -= ringSizes.removeFirst()
         }
+    }
+}
+
+extension ThreadFeed.Page {
+    fileprivate init(_ page: EventPage) {
+        self.init(
+            entries: page.events.compactMap { ThreadFeed.Entry($0) },
+            lastSeq: page.lastSeq,
+            lastID: page.lastID,
+            trimmedSeq: page.trimmedSeq,
+            passedSeq: page.passedSeq
+        )
     }
 }
 

@@ -12,14 +12,30 @@ final class Viewer: EventSinkObserver {
     struct Request: Sendable {
         var start: Start
         /// Only this run's events; the stream ends with its last.
-        var run: String? = nil
-        /// How many runs come before it, where its events begin.
-        var ahead = 0
+        var run: RunPart? = nil
+        var onGap = OnGap.snapshot
 
         enum Start: Sendable {
             case after(EventID)
             /// After the newest event there is.
             case newest
+        }
+
+        /// A run as a part of the thread's log.
+        struct RunPart: Sendable {
+            var id: String
+            /// The place before its first event, and its last event once it has ended.
+            var start: EventID
+            var end: EventID?
+            /// How many runs come before it, where its events begin.
+            var ahead: Int
+        }
+
+        /// What is done where events are no longer kept.
+        enum OnGap: Sendable {
+            /// The viewer is told, and given the thread's runs in their stead.
+            case snapshot
+            case error
         }
     }
 
@@ -37,6 +53,10 @@ final class Viewer: EventSinkObserver {
     private var nextSeq: UInt64?
     /// The end of the log as far as this viewer's pages have shown it.
     private var knownLastSeq: UInt64 = 0
+    /// Events up to this number may have been trimmed.
+    private var trimmedSeq: UInt64 = 0
+    /// Whether the runs are being read that stand for trimmed events; nothing is sent meanwhile.
+    private var isBridging = false
     private var backlog = Deque<ThreadFeed.Entry>()
     private var isReading = false
     private var mustRead = true
@@ -51,7 +71,7 @@ final class Viewer: EventSinkObserver {
         self.request = request
         self.sink = sink
         self.feed = feed
-        progress = RunProgress(ahead: request.ahead, isWhole: request.startsAtOldest)
+        progress = RunProgress(ahead: request.run?.ahead ?? 0, isWhole: request.startsAtOldest)
         if case .after(let id) = request.start { cursor = id } else { cursor = .zero }
         sink.observer = self
     }
@@ -60,13 +80,15 @@ final class Viewer: EventSinkObserver {
 
     /// Sends what can be sent. Called whenever there may be more: new events, a page, room in the sink.
     func pump() {
-        guard !isPumping, !hasEnded, feed.isReady else { return }
+        guard !isPumping, !isBridging, !hasEnded, feed.isReady else { return }
         isPumping = true
         defer { isPumping = false }
-        while !hasEnded, nextSeq == nil || sink.isWritable {
+        while !hasEnded, !isBridging, nextSeq == nil || sink.isWritable {
             if let entry = next() {
                 deliver(entry)
             } else if isCaughtUp {
+                // The run has ended, and its last event is not kept any more.
+                if let end = request.run?.end, cursor >= end { return self.end(nil) }
                 return sendWaiting(.now())
             } else {
                 return readPage()
@@ -93,12 +115,13 @@ final class Viewer: EventSinkObserver {
     private func deliver(_ entry: ThreadFeed.Entry) {
         if let nextSeq, entry.header.seq != nextSeq {
             guard entry.header.seq > nextSeq else { return }
-            return end(.gone(from: nextSeq, to: entry.header.seq - 1))
+            backlog.prepend(entry)
+            return cross(from: nextSeq, to: entry.header.seq - 1, before: entry)
         }
         cursor = entry.id
         nextSeq = entry.header.seq + 1
         progress.observe(entry.header)
-        guard request.run == nil || request.run == entry.header.runID else { return }
+        guard request.run == nil || request.run?.id == entry.header.runID else { return }
         send(entry.item)
         if entry.header.isFinal, request.run != nil { end(nil) }
     }
@@ -133,10 +156,16 @@ final class Viewer: EventSinkObserver {
 
     private func take(_ page: ThreadFeed.Page) {
         knownLastSeq = max(knownLastSeq, page.lastSeq)
+        trimmedSeq = max(trimmedSeq, page.trimmedSeq)
+        let next = nextSeq ?? page.passedSeq + 1
         if isFirst {
             guard cursor <= page.lastID else {
                 let message = "is ahead of the log, which ends at \(page.lastID)"
                 return end(StoreError(.invalid, message, field: "last_id"))
+            }
+            let kept = page.entries.first?.header.seq ?? page.lastSeq + 1
+            if !request.startsAtNewest, next < kept, case .refuse = bridge(from: next, before: page.entries.first) {
+                return end(.gone(from: next, to: kept - 1))
             }
             sink.begin()
             if request.startsAtNewest {
@@ -146,11 +175,69 @@ final class Viewer: EventSinkObserver {
             }
         }
         backlog.append(contentsOf: page.entries)
-        nextSeq = nextSeq ?? backlog.first?.header.seq ?? page.lastSeq + 1
-        if backlog.isEmpty, let next = nextSeq, next <= page.lastSeq {
-            return end(.gone(from: next, to: page.lastSeq))
+        nextSeq = next
+        if page.entries.isEmpty, next <= page.lastSeq {
+            cross(from: next, to: page.lastSeq, before: nil, last: page.lastID)
+        } else {
+            pump()
         }
-        pump()
+    }
+
+    // MARK: What is no longer kept
+
+    /// How a viewer gets over events that are not there.
+    private enum Bridge {
+        case silence
+        case folded
+        case snapshot
+        case refuse
+    }
+
+    private func bridge(from: UInt64, before entry: ThreadFeed.Entry?) -> Bridge {
+        // What lies before a run's first event is no part of its stream.
+        if let run = request.run, cursor == run.start, entry.isQueued, entry?.header.runID == run.id { return .silence }
+        let isFolded = from > trimmedSeq
+        guard request.onGap == .error else { return isFolded ? .folded : .snapshot }
+        // Who asks for the oldest event means the oldest that is kept.
+        return isFolded || cursor == .zero ? .silence : .refuse
+    }
+
+    /// Goes on behind events that are not there, and says so. `before` is the first that is kept; where none is, `last` is the newest
+    /// event there was.
+    private func cross(from: UInt64, to: UInt64, before entry: ThreadFeed.Entry?, last: EventID? = nil) {
+        let place = entry?.id.predecessor ?? last ?? cursor
+        switch bridge(from: from, before: entry) {
+        case .silence:
+            skip(to: to, place)
+        case .folded:
+            send(unstored: "stream_gap", .streamGap(StreamGap(from: from, to: to, folded: true)))
+            skip(to: to, place)
+        case .refuse:
+            end(.gone(from: from, to: to))
+        case .snapshot:
+            isBridging = true
+            feed.state { [self] result in
+                isBridging = false
+                guard !hasEnded else { return }
+                switch result {
+                case .success(let state):
+                    let run = request.run?.id
+                    let snapshot = state.snapshot(of: feed.thread, seq: to, before: entry, at: place, run: run)
+                    send(unstored: "stream_gap", .streamGap(StreamGap(from: from, to: to)))
+                    send(unstored: "stream_snapshot", .streamSnapshot(snapshot))
+                    skip(to: to, place)
+                    pump()
+                case .failure(let error):
+                    guard error.code == .unavailable else { return end(error) }
+                    mustRead = true
+                }
+            }
+        }
+    }
+
+    private func skip(to seq: UInt64, _ place: EventID) {
+        nextSeq = seq + 1
+        cursor = max(cursor, place)
     }
 
     // MARK: Events that are not stored
@@ -173,24 +260,19 @@ final class Viewer: EventSinkObserver {
     }
 
     private func sendWaiting(_ now: NIODeadline, again: Bool = false) {
-        guard let position = progress.position(of: request.run) else {
+        guard let position = progress.position(of: request.run?.id) else {
             lastWaiting = nil
             return
         }
         guard again || lastWaiting == nil else { return }
         lastWaiting = now
-        let waiting = Waiting(position: UInt32(clamping: position))
-        send(
-            StreamItem(
-                unstored: Event(
-                    threadID: feed.thread,
-                    runID: request.run ?? "",
-                    type: "waiting",
-                    time: .unixMilliseconds,
-                    payload: .waiting(waiting)
-                )
-            )
-        )
+        send(unstored: "waiting", .waiting(Waiting(position: UInt32(clamping: position))))
+    }
+
+    private func send(unstored type: String, _ payload: Event.Payload) {
+        let run = request.run?.id ?? ""
+        let event = Event(threadID: feed.thread, runID: run, type: type, time: .unixMilliseconds, payload: payload)
+        send(StreamItem(unstored: event))
     }
 
     // MARK: The end
@@ -221,6 +303,33 @@ extension Viewer.Request {
 
     fileprivate var startsAtNewest: Bool {
         if case .newest = start { true } else { false }
+    }
+}
+
+extension ThreadFeed.Entry? {
+    fileprivate var isQueued: Bool { self?.header.type == "run_queued" }
+}
+
+extension ThreadState {
+    /// What stands for the events before `entry`, the first that is kept, or for all of them: the runs whose first event was among them.
+    fileprivate func snapshot(
+        of thread: String,
+        seq: UInt64,
+        before entry: ThreadFeed.Entry?,
+        at place: EventID,
+        run: String?
+    ) -> ThreadSnapshot {
+        let gone = runs.filter { placed in
+            let isKept = entry.isQueued && entry?.header.runID == placed.run.runID
+            return placed.start <= place && !isKept && (run == nil || run == placed.run.runID)
+        }
+        return ThreadSnapshot(
+            threadID: thread,
+            seq: seq,
+            lastID: place.description,
+            runs: gone.map(\.run),
+            omittedRuns: run == nil ? UInt32(clamping: omittedRuns) : 0
+        )
     }
 }
 

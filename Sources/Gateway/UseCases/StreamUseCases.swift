@@ -23,12 +23,13 @@ struct StreamUseCases: Sendable {
     ) throws {
         let lastID = request.lastID.isEmpty ? caller.lastEventID ?? "" : request.lastID
         let start = try Self.start(lastID)
+        let onGap = try Self.onGap(request.onGap)
         if request.runID.isEmpty {
-            fanout.watch(request.threadID, Viewer.Request(start: start), sink: sink)
+            fanout.watch(request.threadID, Viewer.Request(start: start, onGap: onGap), sink: sink)
         } else {
             fanout.watch(request.threadID, sink: sink) {
                 let extent = try await store.extent(ofRun: request.runID, on: request.threadID)
-                return Viewer.Request(request.runID, Self.start(start, within: extent), extent)
+                return Viewer.Request(request.runID, Self.start(start, within: extent), extent, onGap)
             }
         }
     }
@@ -73,6 +74,14 @@ struct StreamUseCases: Sendable {
         }
     }
 
+    private static func onGap(_ word: String) throws(StoreError) -> Viewer.Request.OnGap {
+        switch word {
+        case "", "snapshot": return .snapshot
+        case "error": return .error
+        default: throw StoreError(.invalid, "must be snapshot or error", field: "on_gap")
+        }
+    }
+
     /// Not before the run; and if the run has ended, not after its last event, so that the stream tells of the end. A run may end at
     /// any moment, so what is new is counted from when it was seen to go on, not from when the stream begins.
     private static func start(_ start: Viewer.Request.Start, within extent: RunExtent) -> Viewer.Request.Start {
@@ -86,7 +95,8 @@ struct StreamUseCases: Sendable {
 }
 
 extension Viewer.Request {
-    fileprivate init(_ run: String, _ start: Start, _ extent: RunExtent) {
-        self.init(start: start, run: run, ahead: extent.ahead)
+    fileprivate init(_ run: String, _ start: Start, _ extent: RunExtent, _ onGap: OnGap = .snapshot) {
+        let run = RunPart(id: run, start: extent.start, end: extent.end, ahead: extent.ahead)
+        self.init(start: start, run: run, onGap: onGap)
     }
 }

@@ -14,6 +14,9 @@ struct ThreadUseCases: Sendable {
         [
             .replayable(.initiateThread, initiate),
             .unary(.getThread) { (request: GetThreadRequest, _) in try await store.thread(request.threadID) },
+            .unary(.getThreadSnapshot) { (request: GetThreadSnapshotRequest, _) in
+                try await store.snapshot(request.threadID)
+            },
             .unary(.listThreads) { (request: ListThreadsRequest, _) in try await store.threads(request) },
             .unary(.deleteThread) { (request: DeleteThreadRequest, _) in
                 try await store.deleteThread(request.threadID)

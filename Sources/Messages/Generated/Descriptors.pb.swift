@@ -53,7 +53,7 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/thread.proto",
-            range: 3054..<4019,
+            range: 3054..<4236,
             imports: ["baud/v1/run.proto"],
             symbols: [
                 "baud.v1.Thread", "baud.v1.Thread.thread_id", "baud.v1.Thread.status", "baud.v1.Thread.metadata",
@@ -69,22 +69,26 @@ extension Descriptors {
                 "baud.v1.ListThreadsResponse", "baud.v1.ListThreadsResponse.threads",
                 "baud.v1.ListThreadsResponse.next_page_token", "baud.v1.DeleteThreadRequest",
                 "baud.v1.DeleteThreadRequest.thread_id", "baud.v1.DeleteThreadResponse",
+                "baud.v1.GetThreadSnapshotRequest", "baud.v1.GetThreadSnapshotRequest.thread_id",
+                "baud.v1.ThreadSnapshot", "baud.v1.ThreadSnapshot.thread_id", "baud.v1.ThreadSnapshot.seq",
+                "baud.v1.ThreadSnapshot.last_id", "baud.v1.ThreadSnapshot.runs", "baud.v1.ThreadSnapshot.omitted_runs",
             ],
             extensions: []
         ),
         File(
             name: "baud/v1/event.proto",
-            range: 4022..<7038,
-            imports: ["baud/v1/run.proto"],
+            range: 4239..<7494,
+            imports: ["baud/v1/run.proto", "baud/v1/thread.proto"],
             symbols: [
                 "baud.v1.Event", "baud.v1.Event.id", "baud.v1.Event.seq", "baud.v1.Event.thread_id",
                 "baud.v1.Event.run_id", "baud.v1.Event.attempt", "baud.v1.Event.type", "baud.v1.Event.time",
                 "baud.v1.Event.final", "baud.v1.Event.waiting", "baud.v1.Event.error",
                 "baud.v1.Event.task_agent_execute", "baud.v1.Event.message_completed", "baud.v1.Event.tool_bash",
                 "baud.v1.Event.tool_file_edit", "baud.v1.Event.files_created", "baud.v1.Event.todo_list",
-                "baud.v1.Event.job_plan", "baud.v1.Event.next_steps", "baud.v1.Event.run", "baud.v1.Event.payload",
-                "baud.v1.Waiting", "baud.v1.Waiting.position", "baud.v1.AgentProgress",
-                "baud.v1.AgentProgress.text_delta", "baud.v1.AgentProgress.reasoning_delta",
+                "baud.v1.Event.job_plan", "baud.v1.Event.next_steps", "baud.v1.Event.run", "baud.v1.Event.stream_gap",
+                "baud.v1.Event.stream_snapshot", "baud.v1.Event.payload", "baud.v1.Waiting", "baud.v1.Waiting.position",
+                "baud.v1.StreamGap", "baud.v1.StreamGap.from", "baud.v1.StreamGap.to", "baud.v1.StreamGap.folded",
+                "baud.v1.AgentProgress", "baud.v1.AgentProgress.text_delta", "baud.v1.AgentProgress.reasoning_delta",
                 "baud.v1.AgentProgress.step_started", "baud.v1.AgentProgress.step_ended",
                 "baud.v1.AgentProgress.tool_call", "baud.v1.AgentProgress.tool_output",
                 "baud.v1.AgentProgress.tool_result", "baud.v1.AgentProgress.usage",
@@ -107,7 +111,7 @@ extension Descriptors {
                 "baud.v1.RunUpdate.usage", "baud.v1.RunUpdate.task", "baud.v1.RunUpdate.model",
                 "baud.v1.RunUpdate.question", "baud.v1.RunUpdate.stopped", "baud.v1.StreamThreadRequest",
                 "baud.v1.StreamThreadRequest.thread_id", "baud.v1.StreamThreadRequest.last_id",
-                "baud.v1.StreamThreadRequest.run_id", "baud.v1.StreamFlowRequest",
+                "baud.v1.StreamThreadRequest.run_id", "baud.v1.StreamThreadRequest.on_gap", "baud.v1.StreamFlowRequest",
                 "baud.v1.StreamFlowRequest.flow_uuid", "baud.v1.StreamFlowRequest.flow_input_uuid",
                 "baud.v1.StreamFlowRequest.last_id", "baud.v1.FlowEvent", "baud.v1.FlowEvent.id",
                 "baud.v1.FlowEvent.type", "baud.v1.FlowEvent.data",
@@ -116,7 +120,7 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/system.proto",
-            range: 7041..<7233,
+            range: 7497..<7689,
             imports: [],
             symbols: [
                 "baud.v1.GetHealthRequest", "baud.v1.Health", "baud.v1.Health.status", "baud.v1.Health.redis",
@@ -126,7 +130,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/health/v1/health.proto",
-            range: 7236..<7993,
+            range: 7692..<8449,
             imports: [],
             symbols: [
                 "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckRequest.service",
@@ -144,7 +148,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1/reflection.proto",
-            range: 7996..<9636,
+            range: 8452..<10092,
             imports: [],
             symbols: [
                 "grpc.reflection.v1.ServerReflectionRequest", "grpc.reflection.v1.ServerReflectionRequest.host",
@@ -177,31 +181,31 @@ extension Descriptors {
         ),
         File(
             name: "google/protobuf/descriptor.proto",
-            range: 9639..<17306,
+            range: 10095..<17762,
             imports: [],
             symbols: [],
             extensions: []
         ),
         File(
             name: "baud/v1/route.proto",
-            range: 17309..<17502,
+            range: 17765..<17958,
             imports: ["google/protobuf/descriptor.proto"],
             symbols: ["baud.v1.Route", "baud.v1.Route.verb", "baud.v1.Route.path", "baud.v1.route"],
             extensions: [Extension(of: "google.protobuf.MethodOptions", number: 50500)]
         ),
         File(
             name: "baud/v1/service.proto",
-            range: 17505..<20102,
+            range: 17961..<20683,
             imports: [
                 "baud/v1/event.proto", "baud/v1/route.proto", "baud/v1/run.proto", "baud/v1/system.proto",
                 "baud/v1/thread.proto",
             ],
             symbols: [
                 "baud.v1.AgentService", "baud.v1.AgentService.InitiateThread", "baud.v1.AgentService.GetThread",
-                "baud.v1.AgentService.ListThreads", "baud.v1.AgentService.DeleteThread",
-                "baud.v1.AgentService.ExecuteRun", "baud.v1.AgentService.GetRun", "baud.v1.AgentService.ListRuns",
-                "baud.v1.AgentService.RetryRun", "baud.v1.AgentService.AnswerRun", "baud.v1.AgentService.WaitRun",
-                "baud.v1.AgentService.CancelRun", "baud.v1.AgentService.StreamThread",
+                "baud.v1.AgentService.ListThreads", "baud.v1.AgentService.GetThreadSnapshot",
+                "baud.v1.AgentService.DeleteThread", "baud.v1.AgentService.ExecuteRun", "baud.v1.AgentService.GetRun",
+                "baud.v1.AgentService.ListRuns", "baud.v1.AgentService.RetryRun", "baud.v1.AgentService.AnswerRun",
+                "baud.v1.AgentService.WaitRun", "baud.v1.AgentService.CancelRun", "baud.v1.AgentService.StreamThread",
                 "baud.v1.AgentService.ExecuteAndStream", "baud.v1.AgentService.ScheduleRun",
                 "baud.v1.AgentService.ListSchedules", "baud.v1.AgentService.DeleteSchedule", "baud.v1.QueueService",
                 "baud.v1.QueueService.GetStats", "baud.v1.QueueService.ListDeadLetters",
@@ -213,7 +217,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1alpha/reflection.proto",
-            range: 20105..<21800,
+            range: 20686..<22381,
             imports: [],
             symbols: [
                 "grpc.reflection.v1alpha.ServerReflectionRequest",

@@ -5,7 +5,7 @@ internal import CProtos
 /// One entry of a thread's log.
 public struct Event: Message, Hashable {
     /// The cursor: `last_id` takes it. A pair of integers, `milliseconds-counter`, to be compared as such. Empty for events that are
-    /// not stored (`waiting`, `keep_alive`).
+    /// not stored (`waiting`, `keep_alive`, `stream_gap`, `stream_snapshot`).
     public var id: String
     /// Counts a thread's stored events from 1, without gaps; 0 for events that are not stored.
     public var seq: UInt64
@@ -35,6 +35,8 @@ public struct Event: Message, Hashable {
         case jobPlan(JobPlan)
         case nextSteps(NextSteps)
         case run(RunUpdate)
+        case streamGap(StreamGap)
+        case streamSnapshot(ThreadSnapshot)
     }
 
     public init(
@@ -93,6 +95,9 @@ extension Event: CMessage {
         case BAUD__V1__EVENT__PAYLOAD_JOB_PLAN: payload = CField.message(c.job_plan).map { .jobPlan($0) }
         case BAUD__V1__EVENT__PAYLOAD_NEXT_STEPS: payload = CField.message(c.next_steps).map { .nextSteps($0) }
         case BAUD__V1__EVENT__PAYLOAD_RUN: payload = CField.message(c.run).map { .run($0) }
+        case BAUD__V1__EVENT__PAYLOAD_STREAM_GAP: payload = CField.message(c.stream_gap).map { .streamGap($0) }
+        case BAUD__V1__EVENT__PAYLOAD_STREAM_SNAPSHOT:
+            payload = CField.message(c.stream_snapshot).map { .streamSnapshot($0) }
         default: payload = nil
         }
     }
@@ -141,6 +146,12 @@ extension Event: CMessage {
         case .run(let value):
             c.pointee.payload_case = BAUD__V1__EVENT__PAYLOAD_RUN
             c.pointee.run = arena.message(value)
+        case .streamGap(let value):
+            c.pointee.payload_case = BAUD__V1__EVENT__PAYLOAD_STREAM_GAP
+            c.pointee.stream_gap = arena.message(value)
+        case .streamSnapshot(let value):
+            c.pointee.payload_case = BAUD__V1__EVENT__PAYLOAD_STREAM_SNAPSHOT
+            c.pointee.stream_snapshot = arena.message(value)
         case nil: break
         }
     }
@@ -174,6 +185,49 @@ extension Waiting: CMessage {
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Waiting>, in arena: Arena) {
         baud__v1__waiting__init(c)
         c.pointee.position = position
+    }
+}
+
+/// Events that would come here are no longer kept.
+public struct StreamGap: Message, Hashable {
+    /// Their numbers, both inclusive. Where the cursor itself is no longer kept, some of them may lie before it.
+    public var from: UInt64
+    public var to: UInt64
+    /// They are nothing but deltas, whose text is in the `message_completed` that follows; nothing is lost. Otherwise `stream_snapshot`
+    /// comes next.
+    public var folded: Bool
+
+    public init(
+        from: UInt64 = 0,
+        to: UInt64 = 0,
+        folded: Bool = false
+    ) {
+        self.from = from
+        self.to = to
+        self.folded = folded
+    }
+}
+
+extension StreamGap: CMessage {
+    public static var typeName: String { "baud.v1.StreamGap" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> { baud__v1__stream_gap__descriptor_pointer() }
+
+    init(c: Baud__V1__StreamGap) {
+        from = c.from
+        to = c.to
+        folded = c.folded != 0
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__StreamGap>, in arena: Arena) {
+        baud__v1__stream_gap__init(c)
+        c.pointee.from = from
+        c.pointee.to = to
+        c.pointee.folded = folded ? 1 : 0
     }
 }
 
@@ -863,15 +917,20 @@ public struct StreamThreadRequest: Message, Hashable {
     public var lastID: String
     /// If set, the stream carries this run's events only and ends after the last of them.
     public var runID: String
+    /// What is to happen where events after the cursor are no longer kept: `snapshot` (also if empty) for the events `stream_gap` and
+    /// `stream_snapshot` and then what is left, `error` for 410 / OUT_OF_RANGE. A stream from the oldest event on has no such error.
+    public var onGap: String
 
     public init(
         threadID: String = "",
         lastID: String = "",
-        runID: String = ""
+        runID: String = "",
+        onGap: String = ""
     ) {
         self.threadID = threadID
         self.lastID = lastID
         self.runID = runID
+        self.onGap = onGap
     }
 }
 
@@ -890,6 +949,7 @@ extension StreamThreadRequest: CMessage {
         threadID = CField.string(c.thread_id)
         lastID = CField.string(c.last_id)
         runID = CField.string(c.run_id)
+        onGap = CField.string(c.on_gap)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__StreamThreadRequest>, in arena: Arena) {
@@ -897,6 +957,7 @@ extension StreamThreadRequest: CMessage {
         if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
         if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
         if !runID.isEmpty { c.pointee.run_id = arena.string(runID) }
+        if !onGap.isEmpty { c.pointee.on_gap = arena.string(onGap) }
     }
 }
 

@@ -57,6 +57,14 @@ extension Method {
         isServerStreaming: false,
         route: Route(verb: "GET", path: "/api/agent")
     )
+    public static let getThreadSnapshot = Method(
+        service: "baud.v1.AgentService",
+        name: "GetThreadSnapshot",
+        request: MessageType(GetThreadSnapshotRequest.self),
+        response: MessageType(ThreadSnapshot.self),
+        isServerStreaming: false,
+        route: Route(verb: "GET", path: "/api/agent/{thread_id}/snapshot")
+    )
     public static let deleteThread = Method(
         service: "baud.v1.AgentService",
         name: "DeleteThread",
@@ -227,6 +235,7 @@ extension Method {
         initiateThread,
         getThread,
         listThreads,
+        getThreadSnapshot,
         deleteThread,
         executeRun,
         getRun,

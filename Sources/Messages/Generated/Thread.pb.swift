@@ -302,3 +302,91 @@ extension DeleteThreadResponse: CMessage {
         baud__v1__delete_thread_response__init(c)
     }
 }
+
+public struct GetThreadSnapshotRequest: Message, Hashable {
+    public var threadID: String
+
+    public init(
+        threadID: String = ""
+    ) {
+        self.threadID = threadID
+    }
+}
+
+extension GetThreadSnapshotRequest: CMessage {
+    public static var typeName: String { "baud.v1.GetThreadSnapshotRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__get_thread_snapshot_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__GetThreadSnapshotRequest) {
+        threadID = CField.string(c.thread_id)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__GetThreadSnapshotRequest>, in arena: Arena) {
+        baud__v1__get_thread_snapshot_request__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+    }
+}
+
+/// A conversation as far as it has come: enough to show it without its events, and to follow it from there.
+public struct ThreadSnapshot: Message, Hashable {
+    public var threadID: String
+    /// Number and id of the newest event that it knows of. As an answer, `last_id` is the cursor with which StreamThread goes on; as
+    /// `stream_snapshot` both are those of the last event that is no longer kept, and the stream goes on by itself.
+    public var seq: UInt64
+    public var lastID: String
+    /// Oldest first: each run's task, and the agent's last message once it has ended. At most 100 and about 1 MiB, the newest. As
+    /// `stream_snapshot`: those whose first event is no longer kept.
+    public var runs: [Run]
+    /// How many older runs there are.
+    public var omittedRuns: UInt32
+
+    public init(
+        threadID: String = "",
+        seq: UInt64 = 0,
+        lastID: String = "",
+        runs: [Run] = [],
+        omittedRuns: UInt32 = 0
+    ) {
+        self.threadID = threadID
+        self.seq = seq
+        self.lastID = lastID
+        self.runs = runs
+        self.omittedRuns = omittedRuns
+    }
+}
+
+extension ThreadSnapshot: CMessage {
+    public static var typeName: String { "baud.v1.ThreadSnapshot" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__thread_snapshot__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__ThreadSnapshot) {
+        threadID = CField.string(c.thread_id)
+        seq = c.seq
+        lastID = CField.string(c.last_id)
+        runs = CField.messages(c.n_runs, c.runs)
+        omittedRuns = c.omitted_runs
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__ThreadSnapshot>, in arena: Arena) {
+        baud__v1__thread_snapshot__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+        c.pointee.seq = seq
+        if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
+        (c.pointee.n_runs, c.pointee.runs) = arena.messages(runs)
+        c.pointee.omitted_runs = omittedRuns
+    }
+}

@@ -25,6 +25,18 @@ enum Prelude {
             return bytes .. string.char(n)
         end
 
+        -- The number at the end of a stored event: its field 2 is the last one. Every byte of a varint but its last is above 127, and
+        -- the tag before it is not.
+        local function seq_of(event)
+            local first = #event
+            while event:byte(first - 1) > 127 do first = first - 1 end
+            local seq, unit = 0, 1
+            for i = first, #event do
+                seq, unit = seq + event:byte(i) % 128 * unit, unit * 128
+            end
+            return seq
+        end
+
         -- Appends events to a thread's log and announces them; gives each its number. Returns the number of the last one.
         local function append(metadata, stream, live, events)
             if #events == 0 then return tonumber(redis.call('HGET', metadata, 'seq')) end

@@ -23,13 +23,15 @@ enum ThreadScripts {
         """#
     )
 
-    /// KEYS metadata, stream, runs, pending, messages, memory, threads, schedules. ARGV thread id, live channel, what run keys begin with.
+    /// KEYS metadata, stream, runs, pending, messages, memory, threads, schedules. ARGV thread id, live channel, what run keys
+    /// begin with, the time since which nothing may have happened (empty: whatever has).
     static let delete = Prelude.script(
         "delete",
         #"""
         if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
         local active = redis.call('HGET', KEYS[1], 'active')
         if active then return { 'busy', active } end
+        if ARGV[4] ~= '' and redis.call('HGET', KEYS[1], 'updated_at') ~= ARGV[4] then return { 'busy', '' } end
         for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
             redis.call('DEL', ARGV[3] .. id)
         end
@@ -41,13 +43,19 @@ enum ThreadScripts {
     )
 
     /// One page of a thread's log. KEYS metadata, stream. ARGV id to start after, how many events, how many bytes (an event that goes
-    /// beyond is the last).
+    /// beyond is the last). Answers the end of the log, the last event that was trimmed (number, id), the number of the last one that
+    /// is kept up to the id, and the events.
     static let page = Prelude.script(
         "page",
         #"""
-        local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id')
+        local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id', 'trimmed_seq', 'trimmed_id')
         if not thread[1] then return { 'missing' } end
-        local from = ARGV[1] == '0-0' and '-' or '(' .. ARGV[1]
+        local from, passed = '-', 0
+        if ARGV[1] ~= '0-0' then
+            from = '(' .. ARGV[1]
+            local before = redis.call('XREVRANGE', KEYS[2], ARGV[1], '-', 'COUNT', 1)[1]
+            if before then passed = seq_of(before[2][2]) end
+        end
         local count, bytes, page = tonumber(ARGV[2]), tonumber(ARGV[3]), {}
         while #page < count and bytes > 0 do
             local wanted = math.min(count - #page, 8)
@@ -58,7 +66,25 @@ enum ThreadScripts {
             end
             if #entries < wanted then break end
         end
-        return { 'ok', thread[1], thread[2], page }
+        return { 'ok', thread[1], thread[2], thread[3] or '0', thread[4] or '0-0', passed, page }
+        """#
+    )
+
+    /// A thread's newest runs. KEYS metadata, runs. ARGV what run keys begin with, how many runs, how many bytes (a run that goes beyond
+    /// is the last).
+    static let snapshot = Prelude.script(
+        "snapshot",
+        #"""
+        local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id')
+        if not thread[1] then return { 'missing' } end
+        local ids, bytes, runs = redis.call('LRANGE', KEYS[2], -ARGV[2], -1), tonumber(ARGV[3]), {}
+        for i = #ids, 1, -1 do
+            if bytes <= 0 then break end
+            local fields = redis.call('HGETALL', ARGV[1] .. ids[i])
+            for _, field in ipairs(fields) do bytes = bytes - #field end
+            runs[#runs + 1] = { ids[i], fields }
+        end
+        return { 'ok', thread[1], thread[2], redis.call('LLEN', KEYS[2]) - #runs, runs }
         """#
     )
 }

@@ -128,6 +128,16 @@ final class Installation: Sendable {
         )
     }
 
+    func sweeper() -> Sweeper {
+        let retention = Retention(
+            deltas: config.events.keepDeltas,
+            events: config.events.keep,
+            thread: config.threads.keep,
+            bytes: config.threads.maxLogBytes
+        )
+        return Sweeper(store: store, retention: retention, interval: config.events.sweep, logger: logger)
+    }
+
     private var modemConfiguration: ModemConfiguration {
         var modem = ModemConfiguration()
         modem.concurrency = config.worker.concurrency

@@ -28,6 +28,7 @@ enum Role {
             if roles.contains(.modem) {
                 do {
                     services.append(try await installation.modem())
+                    services.append(installation.sweeper())
                 } catch {
                     await installation.close()
                     throw error

@@ -92,6 +92,17 @@ struct Transcript {
             line(palette.bold("next"))
             for suggestion in next.suggestions { line(fit("  → ", suggestion)) }
         case .run(let update): show(update, of: event)
+        case .streamGap(let gap):
+            // What is folded comes whole.
+            guard !gap.folded else { return }
+            begin(.note)
+            line("events \(gap.from) to \(gap.to) are no longer kept")
+        case .streamSnapshot(let snapshot):
+            for run in snapshot.runs {
+                begin(.note)
+                line(fit("  > ", run.task))
+                if !run.text.isEmpty { text(run.text) }
+            }
         case nil: break
         }
     }

@@ -97,6 +97,51 @@ void   baud__v1__waiting__free_unpacked
   assert(message->base.descriptor == &baud__v1__waiting__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__stream_gap__init
+                     (Baud__V1__StreamGap         *message)
+{
+  static const Baud__V1__StreamGap init_value = BAUD__V1__STREAM_GAP__INIT;
+  *message = init_value;
+}
+size_t baud__v1__stream_gap__get_packed_size
+                     (const Baud__V1__StreamGap *message)
+{
+  assert(message->base.descriptor == &baud__v1__stream_gap__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__stream_gap__pack
+                     (const Baud__V1__StreamGap *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__stream_gap__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__stream_gap__pack_to_buffer
+                     (const Baud__V1__StreamGap *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__stream_gap__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__StreamGap *
+       baud__v1__stream_gap__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__StreamGap *)
+     protobuf_c_message_unpack (&baud__v1__stream_gap__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__stream_gap__free_unpacked
+                     (Baud__V1__StreamGap *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__stream_gap__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   baud__v1__agent_progress__init
                      (Baud__V1__AgentProgress         *message)
 {
@@ -952,7 +997,7 @@ void   baud__v1__flow_event__free_unpacked
   assert(message->base.descriptor == &baud__v1__flow_event__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor baud__v1__event__field_descriptors[19] =
+static const ProtobufCFieldDescriptor baud__v1__event__field_descriptors[21] =
 {
   {
     "id",
@@ -1182,6 +1227,30 @@ static const ProtobufCFieldDescriptor baud__v1__event__field_descriptors[19] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "stream_gap",
+    31,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__Event, payload_case),
+    offsetof(Baud__V1__Event, stream_gap),
+    &baud__v1__stream_gap__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stream_snapshot",
+    32,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__Event, payload_case),
+    offsetof(Baud__V1__Event, stream_snapshot),
+    &baud__v1__thread_snapshot__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__event__field_indices_by_name[] = {
   4,   /* field[4] = attempt */
@@ -1195,6 +1264,8 @@ static const unsigned baud__v1__event__field_indices_by_name[] = {
   18,   /* field[18] = run */
   3,   /* field[3] = run_id */
   1,   /* field[1] = seq */
+  19,   /* field[19] = stream_gap */
+  20,   /* field[20] = stream_snapshot */
   10,   /* field[10] = task_agent_execute */
   2,   /* field[2] = thread_id */
   6,   /* field[6] = time */
@@ -1208,7 +1279,7 @@ static const ProtobufCIntRange baud__v1__event__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 20, 8 },
-  { 0, 19 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor baud__v1__event__descriptor =
 {
@@ -1218,7 +1289,7 @@ const ProtobufCMessageDescriptor baud__v1__event__descriptor =
   "Baud__V1__Event",
   "baud.v1",
   sizeof(Baud__V1__Event),
-  19,
+  21,
   baud__v1__event__field_descriptors,
   baud__v1__event__field_indices_by_name,
   2,  baud__v1__event__number_ranges,
@@ -1261,6 +1332,70 @@ const ProtobufCMessageDescriptor baud__v1__waiting__descriptor =
   baud__v1__waiting__field_indices_by_name,
   1,  baud__v1__waiting__number_ranges,
   (ProtobufCMessageInit) baud__v1__waiting__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__stream_gap__field_descriptors[3] =
+{
+  {
+    "from",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__StreamGap, from),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__StreamGap, to),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "folded",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__StreamGap, folded),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__stream_gap__field_indices_by_name[] = {
+  2,   /* field[2] = folded */
+  0,   /* field[0] = from */
+  1,   /* field[1] = to */
+};
+static const ProtobufCIntRange baud__v1__stream_gap__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor baud__v1__stream_gap__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.StreamGap",
+  "StreamGap",
+  "Baud__V1__StreamGap",
+  "baud.v1",
+  sizeof(Baud__V1__StreamGap),
+  3,
+  baud__v1__stream_gap__field_descriptors,
+  baud__v1__stream_gap__field_indices_by_name,
+  1,  baud__v1__stream_gap__number_ranges,
+  (ProtobufCMessageInit) baud__v1__stream_gap__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor baud__v1__agent_progress__field_descriptors[9] =
@@ -2339,7 +2474,7 @@ const ProtobufCMessageDescriptor baud__v1__run_update__descriptor =
   (ProtobufCMessageInit) baud__v1__run_update__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__stream_thread_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor baud__v1__stream_thread_request__field_descriptors[4] =
 {
   {
     "thread_id",
@@ -2377,16 +2512,29 @@ static const ProtobufCFieldDescriptor baud__v1__stream_thread_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "on_gap",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__StreamThreadRequest, on_gap),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__stream_thread_request__field_indices_by_name[] = {
   1,   /* field[1] = last_id */
+  3,   /* field[3] = on_gap */
   2,   /* field[2] = run_id */
   0,   /* field[0] = thread_id */
 };
 static const ProtobufCIntRange baud__v1__stream_thread_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor baud__v1__stream_thread_request__descriptor =
 {
@@ -2396,7 +2544,7 @@ const ProtobufCMessageDescriptor baud__v1__stream_thread_request__descriptor =
   "Baud__V1__StreamThreadRequest",
   "baud.v1",
   sizeof(Baud__V1__StreamThreadRequest),
-  3,
+  4,
   baud__v1__stream_thread_request__field_descriptors,
   baud__v1__stream_thread_request__field_indices_by_name,
   1,  baud__v1__stream_thread_request__number_ranges,

@@ -334,6 +334,96 @@ void   baud__v1__delete_thread_response__free_unpacked
   assert(message->base.descriptor == &baud__v1__delete_thread_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__get_thread_snapshot_request__init
+                     (Baud__V1__GetThreadSnapshotRequest         *message)
+{
+  static const Baud__V1__GetThreadSnapshotRequest init_value = BAUD__V1__GET_THREAD_SNAPSHOT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__get_thread_snapshot_request__get_packed_size
+                     (const Baud__V1__GetThreadSnapshotRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__get_thread_snapshot_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__get_thread_snapshot_request__pack
+                     (const Baud__V1__GetThreadSnapshotRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__get_thread_snapshot_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__get_thread_snapshot_request__pack_to_buffer
+                     (const Baud__V1__GetThreadSnapshotRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__get_thread_snapshot_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__GetThreadSnapshotRequest *
+       baud__v1__get_thread_snapshot_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__GetThreadSnapshotRequest *)
+     protobuf_c_message_unpack (&baud__v1__get_thread_snapshot_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__get_thread_snapshot_request__free_unpacked
+                     (Baud__V1__GetThreadSnapshotRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__get_thread_snapshot_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__thread_snapshot__init
+                     (Baud__V1__ThreadSnapshot         *message)
+{
+  static const Baud__V1__ThreadSnapshot init_value = BAUD__V1__THREAD_SNAPSHOT__INIT;
+  *message = init_value;
+}
+size_t baud__v1__thread_snapshot__get_packed_size
+                     (const Baud__V1__ThreadSnapshot *message)
+{
+  assert(message->base.descriptor == &baud__v1__thread_snapshot__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__thread_snapshot__pack
+                     (const Baud__V1__ThreadSnapshot *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__thread_snapshot__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__thread_snapshot__pack_to_buffer
+                     (const Baud__V1__ThreadSnapshot *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__thread_snapshot__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ThreadSnapshot *
+       baud__v1__thread_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ThreadSnapshot *)
+     protobuf_c_message_unpack (&baud__v1__thread_snapshot__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__thread_snapshot__free_unpacked
+                     (Baud__V1__ThreadSnapshot *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__thread_snapshot__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor baud__v1__thread__metadata_entry__field_descriptors[2] =
 {
   {
@@ -836,5 +926,133 @@ const ProtobufCMessageDescriptor baud__v1__delete_thread_response__descriptor =
   baud__v1__delete_thread_response__field_indices_by_name,
   0,  baud__v1__delete_thread_response__number_ranges,
   (ProtobufCMessageInit) baud__v1__delete_thread_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__get_thread_snapshot_request__field_descriptors[1] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__GetThreadSnapshotRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__get_thread_snapshot_request__field_indices_by_name[] = {
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__get_thread_snapshot_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor baud__v1__get_thread_snapshot_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.GetThreadSnapshotRequest",
+  "GetThreadSnapshotRequest",
+  "Baud__V1__GetThreadSnapshotRequest",
+  "baud.v1",
+  sizeof(Baud__V1__GetThreadSnapshotRequest),
+  1,
+  baud__v1__get_thread_snapshot_request__field_descriptors,
+  baud__v1__get_thread_snapshot_request__field_indices_by_name,
+  1,  baud__v1__get_thread_snapshot_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__get_thread_snapshot_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__thread_snapshot__field_descriptors[5] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadSnapshot, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "seq",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadSnapshot, seq),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadSnapshot, last_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "runs",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__ThreadSnapshot, n_runs),
+    offsetof(Baud__V1__ThreadSnapshot, runs),
+    &baud__v1__run__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "omitted_runs",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadSnapshot, omitted_runs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__thread_snapshot__field_indices_by_name[] = {
+  2,   /* field[2] = last_id */
+  4,   /* field[4] = omitted_runs */
+  3,   /* field[3] = runs */
+  1,   /* field[1] = seq */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__thread_snapshot__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor baud__v1__thread_snapshot__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ThreadSnapshot",
+  "ThreadSnapshot",
+  "Baud__V1__ThreadSnapshot",
+  "baud.v1",
+  sizeof(Baud__V1__ThreadSnapshot),
+  5,
+  baud__v1__thread_snapshot__field_descriptors,
+  baud__v1__thread_snapshot__field_indices_by_name,
+  1,  baud__v1__thread_snapshot__number_ranges,
+  (ProtobufCMessageInit) baud__v1__thread_snapshot__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -15,9 +15,11 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "baud/v1/run.pb-c.h"
+#include "baud/v1/thread.pb-c.h"
 
 typedef struct Baud__V1__Event Baud__V1__Event;
 typedef struct Baud__V1__Waiting Baud__V1__Waiting;
+typedef struct Baud__V1__StreamGap Baud__V1__StreamGap;
 typedef struct Baud__V1__AgentProgress Baud__V1__AgentProgress;
 typedef struct Baud__V1__TextDelta Baud__V1__TextDelta;
 typedef struct Baud__V1__Step Baud__V1__Step;
@@ -56,7 +58,9 @@ typedef enum {
   BAUD__V1__EVENT__PAYLOAD_TODO_LIST = 27,
   BAUD__V1__EVENT__PAYLOAD_JOB_PLAN = 28,
   BAUD__V1__EVENT__PAYLOAD_NEXT_STEPS = 29,
-  BAUD__V1__EVENT__PAYLOAD_RUN = 30
+  BAUD__V1__EVENT__PAYLOAD_RUN = 30,
+  BAUD__V1__EVENT__PAYLOAD_STREAM_GAP = 31,
+  BAUD__V1__EVENT__PAYLOAD_STREAM_SNAPSHOT = 32
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(BAUD__V1__EVENT__PAYLOAD__CASE)
 } Baud__V1__Event__PayloadCase;
 
@@ -68,7 +72,7 @@ struct  Baud__V1__Event
   ProtobufCMessage base;
   /*
    * The cursor: `last_id` takes it. A pair of integers, `milliseconds-counter`, to be compared as such. Empty for events that are
-   * not stored (`waiting`, `keep_alive`).
+   * not stored (`waiting`, `keep_alive`, `stream_gap`, `stream_snapshot`).
    */
   char *id;
   /*
@@ -108,6 +112,8 @@ struct  Baud__V1__Event
     Baud__V1__JobPlan *job_plan;
     Baud__V1__NextSteps *next_steps;
     Baud__V1__RunUpdate *run;
+    Baud__V1__StreamGap *stream_gap;
+    Baud__V1__ThreadSnapshot *stream_snapshot;
   };
 };
 #define BAUD__V1__EVENT__INIT \
@@ -129,6 +135,28 @@ struct  Baud__V1__Waiting
 #define BAUD__V1__WAITING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__waiting__descriptor) \
     , 0 }
+
+
+/*
+ * Events that would come here are no longer kept.
+ */
+struct  Baud__V1__StreamGap
+{
+  ProtobufCMessage base;
+  /*
+   * Their numbers, both inclusive. Where the cursor itself is no longer kept, some of them may lie before it.
+   */
+  uint64_t from;
+  uint64_t to;
+  /*
+   * They are nothing but deltas, whose text is in the `message_completed` that follows; nothing is lost. Otherwise `stream_snapshot`
+   * comes next.
+   */
+  protobuf_c_boolean folded;
+};
+#define BAUD__V1__STREAM_GAP__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__stream_gap__descriptor) \
+    , 0, 0, 0 }
 
 
 typedef enum {
@@ -406,10 +434,15 @@ struct  Baud__V1__StreamThreadRequest
    * If set, the stream carries this run's events only and ends after the last of them.
    */
   char *run_id;
+  /*
+   * What is to happen where events after the cursor are no longer kept: `snapshot` (also if empty) for the events `stream_gap` and
+   * `stream_snapshot` and then what is left, `error` for 410 / OUT_OF_RANGE. A stream from the oldest event on has no such error.
+   */
+  char *on_gap;
 };
 #define BAUD__V1__STREAM_THREAD_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__stream_thread_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -479,6 +512,25 @@ Baud__V1__Waiting *
                       const uint8_t       *data);
 void   baud__v1__waiting__free_unpacked
                      (Baud__V1__Waiting *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__StreamGap methods */
+void   baud__v1__stream_gap__init
+                     (Baud__V1__StreamGap         *message);
+size_t baud__v1__stream_gap__get_packed_size
+                     (const Baud__V1__StreamGap   *message);
+size_t baud__v1__stream_gap__pack
+                     (const Baud__V1__StreamGap   *message,
+                      uint8_t             *out);
+size_t baud__v1__stream_gap__pack_to_buffer
+                     (const Baud__V1__StreamGap   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__StreamGap *
+       baud__v1__stream_gap__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__stream_gap__free_unpacked
+                     (Baud__V1__StreamGap *message,
                       ProtobufCAllocator *allocator);
 /* Baud__V1__AgentProgress methods */
 void   baud__v1__agent_progress__init
@@ -849,6 +901,9 @@ typedef void (*Baud__V1__Event_Closure)
 typedef void (*Baud__V1__Waiting_Closure)
                  (const Baud__V1__Waiting *message,
                   void *closure_data);
+typedef void (*Baud__V1__StreamGap_Closure)
+                 (const Baud__V1__StreamGap *message,
+                  void *closure_data);
 typedef void (*Baud__V1__AgentProgress_Closure)
                  (const Baud__V1__AgentProgress *message,
                   void *closure_data);
@@ -914,6 +969,7 @@ typedef void (*Baud__V1__FlowEvent_Closure)
 
 extern const ProtobufCMessageDescriptor baud__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__waiting__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__stream_gap__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__agent_progress__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__text_delta__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__step__descriptor;

@@ -25,6 +25,8 @@ typedef struct Baud__V1__ListThreadsRequest Baud__V1__ListThreadsRequest;
 typedef struct Baud__V1__ListThreadsResponse Baud__V1__ListThreadsResponse;
 typedef struct Baud__V1__DeleteThreadRequest Baud__V1__DeleteThreadRequest;
 typedef struct Baud__V1__DeleteThreadResponse Baud__V1__DeleteThreadResponse;
+typedef struct Baud__V1__GetThreadSnapshotRequest Baud__V1__GetThreadSnapshotRequest;
+typedef struct Baud__V1__ThreadSnapshot Baud__V1__ThreadSnapshot;
 
 
 /* --- enums --- */
@@ -189,6 +191,45 @@ struct  Baud__V1__DeleteThreadResponse
      }
 
 
+struct  Baud__V1__GetThreadSnapshotRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+};
+#define BAUD__V1__GET_THREAD_SNAPSHOT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__get_thread_snapshot_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * A conversation as far as it has come: enough to show it without its events, and to follow it from there.
+ */
+struct  Baud__V1__ThreadSnapshot
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  /*
+   * Number and id of the newest event that it knows of. As an answer, `last_id` is the cursor with which StreamThread goes on; as
+   * `stream_snapshot` both are those of the last event that is no longer kept, and the stream goes on by itself.
+   */
+  uint64_t seq;
+  char *last_id;
+  /*
+   * Oldest first: each run's task, and the agent's last message once it has ended. At most 100 and about 1 MiB, the newest. As
+   * `stream_snapshot`: those whose first event is no longer kept.
+   */
+  size_t n_runs;
+  Baud__V1__Run **runs;
+  /*
+   * How many older runs there are.
+   */
+  uint32_t omitted_runs;
+};
+#define BAUD__V1__THREAD_SNAPSHOT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__thread_snapshot__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL, 0 }
+
+
 /* Baud__V1__Thread__MetadataEntry methods */
 void   baud__v1__thread__metadata_entry__init
                      (Baud__V1__Thread__MetadataEntry         *message);
@@ -328,6 +369,44 @@ Baud__V1__DeleteThreadResponse *
 void   baud__v1__delete_thread_response__free_unpacked
                      (Baud__V1__DeleteThreadResponse *message,
                       ProtobufCAllocator *allocator);
+/* Baud__V1__GetThreadSnapshotRequest methods */
+void   baud__v1__get_thread_snapshot_request__init
+                     (Baud__V1__GetThreadSnapshotRequest         *message);
+size_t baud__v1__get_thread_snapshot_request__get_packed_size
+                     (const Baud__V1__GetThreadSnapshotRequest   *message);
+size_t baud__v1__get_thread_snapshot_request__pack
+                     (const Baud__V1__GetThreadSnapshotRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__get_thread_snapshot_request__pack_to_buffer
+                     (const Baud__V1__GetThreadSnapshotRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__GetThreadSnapshotRequest *
+       baud__v1__get_thread_snapshot_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__get_thread_snapshot_request__free_unpacked
+                     (Baud__V1__GetThreadSnapshotRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ThreadSnapshot methods */
+void   baud__v1__thread_snapshot__init
+                     (Baud__V1__ThreadSnapshot         *message);
+size_t baud__v1__thread_snapshot__get_packed_size
+                     (const Baud__V1__ThreadSnapshot   *message);
+size_t baud__v1__thread_snapshot__pack
+                     (const Baud__V1__ThreadSnapshot   *message,
+                      uint8_t             *out);
+size_t baud__v1__thread_snapshot__pack_to_buffer
+                     (const Baud__V1__ThreadSnapshot   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ThreadSnapshot *
+       baud__v1__thread_snapshot__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__thread_snapshot__free_unpacked
+                     (Baud__V1__ThreadSnapshot *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Baud__V1__Thread__MetadataEntry_Closure)
@@ -357,6 +436,12 @@ typedef void (*Baud__V1__DeleteThreadRequest_Closure)
 typedef void (*Baud__V1__DeleteThreadResponse_Closure)
                  (const Baud__V1__DeleteThreadResponse *message,
                   void *closure_data);
+typedef void (*Baud__V1__GetThreadSnapshotRequest_Closure)
+                 (const Baud__V1__GetThreadSnapshotRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ThreadSnapshot_Closure)
+                 (const Baud__V1__ThreadSnapshot *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -372,6 +457,8 @@ extern const ProtobufCMessageDescriptor baud__v1__list_threads_request__descript
 extern const ProtobufCMessageDescriptor baud__v1__list_threads_response__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__delete_thread_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__delete_thread_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__get_thread_snapshot_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__thread_snapshot__descriptor;
 
 PROTOBUF_C__END_DECLS
 

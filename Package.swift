@@ -72,9 +72,10 @@ let package = Package(
         room("Redis", ["CHiredis", nio("NIOCore"), nio("NIOPosix"), ssl, logging]),
         room("Curl", ["CCurl"]),
         room("Config", [configuration, toml]),
+        room("Digest", []),
 
         room("RPC", ["HTTP", "CZlib", nio("NIOCore"), logging, deque]),
-        room("Store", ["Redis", "Messages", nio("NIOCore"), logging, collections]),
+        room("Store", ["Redis", "Messages", "Digest", nio("NIOCore"), logging, collections]),
 
         room(
             "Gateway",
@@ -127,6 +128,7 @@ let package = Package(
         tests("Redis", [nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Curl"),
         tests("Config"),
+        tests("Digest"),
         tests("RPC", ["HTTP", nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Store", ["Messages", "Redis", collections, nio("NIOCore"), nio("NIOPosix")]),
         tests(

@@ -1,3 +1,4 @@
+internal import Digest
 public import Messages
 internal import NIOCore
 internal import Redis
@@ -64,7 +65,7 @@ extension Store {
             runArguments(thread, id) + [
                 RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
                 RedisArgument(request.model), RedisArgument(request.onBusy), RedisArgument(Self.pendingLimit),
-                key.isEmpty ? "" : RedisArgument(fingerprint), RedisArgument(Self.idempotencySeconds),
+                key.isEmpty ? "" : RedisArgument(SHA256.digest(fingerprint).hexadecimal), RedisArgument(Self.idempotencySeconds),
                 RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
             ]
         )

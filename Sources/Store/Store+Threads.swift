@@ -19,7 +19,7 @@ extension Store {
             [keys.metadata(id), keys.stream(id), keys.threads, keys.idempotency(key)],
             [
                 RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
-                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.serialized()),
+                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.fingerprint),
                 RedisArgument(Self.idempotencySeconds),
             ]
         )

@@ -1,5 +1,7 @@
+internal import Digest
 internal import Foundation
 public import Logging
+internal import Messages
 public import Redis
 
 /// Everything that is kept: threads, runs, the worker queue and the event log, in Redis.
@@ -76,6 +78,11 @@ public final class Store: Sendable {
         }
         return (outcome, Array(values.dropFirst()))
     }
+}
+
+extension Message {
+    /// What tells this request from another under the same idempotency key.
+    var fingerprint: String { SHA256.digest(serialized()).hexadecimal }
 }
 
 extension Store {

@@ -4,7 +4,7 @@ internal import Redis
 /// keys and arguments.
 enum RunScripts {
     /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty:
-    /// as the thread has it), how many may wait, request (empty without an idempotency key), seconds to keep the key, milliseconds it
+    /// as the thread has it), how many may wait, the request's fingerprint (empty without an idempotency key), seconds to keep the key, milliseconds it
     /// may wait (0: for ever), the run that this one repeats (or empty).
     static let execute = RunPrelude.script(
         "execute",
@@ -14,12 +14,12 @@ enum RunScripts {
             if request ~= '' then
                 local known = call('GET', KEYS[7])
                 if known then
-                    if known:sub(1, 40) == redis.sha1hex(request) then return { 'replayed', known:sub(41) } end
+                    if known:sub(1, 64) == request then return { 'replayed', known:sub(65) } end
                     return { 'mismatch' }
                 end
             end
             local function remember(id)
-                if request ~= '' then call('SET', KEYS[7], redis.sha1hex(request) .. id, 'EX', ARGV[12]) end
+                if request ~= '' then call('SET', KEYS[7], request .. id, 'EX', ARGV[12]) end
             end
 
             local active = call('HGET', metadata, 'active')

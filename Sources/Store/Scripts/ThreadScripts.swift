@@ -2,18 +2,18 @@ internal import Redis
 
 /// Scripts about threads as a whole.
 enum ThreadScripts {
-    /// KEYS metadata, stream, threads, idempotency. ARGV thread id, metadata JSON, first event, live channel, request (empty without an
-    /// idempotency key), seconds to keep the key.
+    /// KEYS metadata, stream, threads, idempotency. ARGV thread id, metadata JSON, first event, live channel, the request's fingerprint
+    /// (empty without an idempotency key), seconds to keep the key.
     static let initiate = Prelude.script(
         "initiate",
         #"""
         if ARGV[5] ~= '' then
             local known = redis.call('GET', KEYS[4])
             if known then
-                if known:sub(1, 40) == redis.sha1hex(ARGV[5]) then return { 'replayed', known:sub(41) } end
+                if known:sub(1, 64) == ARGV[5] then return { 'replayed', known:sub(65) } end
                 return { 'mismatch' }
             end
-            redis.call('SET', KEYS[4], redis.sha1hex(ARGV[5]) .. ARGV[1], 'EX', ARGV[6])
+            redis.call('SET', KEYS[4], ARGV[5] .. ARGV[1], 'EX', ARGV[6])
         end
         local time = now()
         redis.call('HSET', KEYS[1], 'metadata', ARGV[2], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)

@@ -17,8 +17,11 @@ public struct Method: Sendable {
 
 /// How a method is reached without gRPC: `option (baud.v1.route)` of the contract.
 public struct Route: Sendable, Hashable {
-    /// GET, POST or DELETE.
+    /// GET, POST, PATCH or DELETE.
     public let verb: String
     /// `{field}` stands for one segment, the value of that field of the request.
     public let path: String
+
+    /// Whether the request's fields come as a body, and not in the query.
+    public var hasBody: Bool { verb == "POST" || verb == "PATCH" }
 }

@@ -73,6 +73,38 @@ extension Store {
         return ListThreadsResponse(threads: threads, nextPageToken: ids.count > size ? ids[size - 1] : "")
     }
 
+    /// Changes what a client has attached to a thread.
+    ///
+    /// - Throws: `.stale` when it has another version, `.exhausted` when there is too much metadata, `.notFound`, `.unavailable`.
+    public func update(_ request: UpdateThreadRequest, metadataLimit: Int) async throws(StoreError) -> Messages.Thread {
+        let id = request.threadID
+        guard id.isIdentifier else { throw .threadNotFound(id) }
+        var fields: [RedisArgument] = []
+        if !request.title.isEmpty || request.clear.contains("title") {
+            fields += ["title", RedisArgument(request.title)]
+        }
+        if !request.tags.isEmpty || request.clear.contains("tags") {
+            fields += ["tags", RedisArgument(JSON.array(request.tags.map { .string($0) }).bytes)]
+        }
+        let event = Event(threadID: id, type: "thread_updated", time: Self.now)
+        let (outcome, values) = try await run(
+            ThreadScripts.update,
+            [keys.metadata(id), keys.stream(id)],
+            [
+                RedisArgument(keys.live(id)), RedisArgument(String(request.version)), RedisArgument(event.serialized()),
+                RedisArgument(metadataLimit), RedisArgument(request.metadata.count),
+            ] + request.metadata.flatMap { [RedisArgument($0), RedisArgument($1)] } + fields
+        )
+        switch outcome {
+        case "ok": return try await thread(id)
+        case "missing": throw .threadNotFound(id)
+        case "stale":
+            let now = values.first?.string ?? ""
+            throw StoreError(.stale, "the thread has version \(now) by now, not \(request.version)", field: "version")
+        default: throw StoreError(.exhausted, "at most \(metadataLimit) entries", field: "metadata")
+        }
+    }
+
     /// Deletes a thread with all that belongs to it; those who watch it are told that it is gone.
     ///
     /// - Throws: `.busy` while a run is active, `.notFound`, `.unavailable`.
@@ -107,10 +139,11 @@ extension Store {
         return asked == 0 ? 50 : Int(asked)
     }
 
-    private func makeThread(_ id: String, _ fields: [String: String]) -> Messages.Thread {
+    func makeThread(_ id: String, _ fields: [String: String]) -> Messages.Thread {
         func number<I: FixedWidthInteger>(_ name: String) -> I { fields[name].flatMap { I($0) } ?? 0 }
         // What initiate wrote can be parsed; a thread without its labels is still a thread.
         let metadata = (try? JSON(parsing: fields["metadata"] ?? "{}"))?.object ?? [:]
+        let tags = (try? JSON(parsing: fields["tags"] ?? "[]"))?.array ?? []
         return Messages.Thread(
             threadID: id,
             status: fields["active"] == nil ? "idle" : "busy",
@@ -126,7 +159,11 @@ extension Store {
                 outputTokens: number("output_tokens"),
                 cacheReadTokens: number("cache_read_tokens"),
                 cacheWriteTokens: number("cache_write_tokens")
-            )
+            ),
+            title: fields["title"] ?? "",
+            tags: tags.compactMap(\.string),
+            version: fields["version"].flatMap { UInt64($0) } ?? 1,
+            forkedFrom: fields["forked_from"].map { ThreadOrigin(threadID: $0, lastID: fields["forked_at"] ?? "") }
         )
     }
 }

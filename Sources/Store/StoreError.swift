@@ -19,7 +19,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case gone
         /// Redis does not answer, or refuses to write. Worth another try; nothing that was not stored has been accepted.
         case unavailable
-        /// A worker wrote for an attempt that is no longer its own. It must stop.
+        /// A worker wrote for an attempt that is no longer its own, and must stop; or a change was meant for another version.
         case stale
         /// Redis answered what this room does not understand.
         case `internal`

@@ -119,6 +119,10 @@ static inline const ProtobufCMessageDescriptor *baud__v1__thread__descriptor_poi
     return &baud__v1__thread__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor *baud__v1__thread_origin__descriptor_pointer(void) {
+    return &baud__v1__thread_origin__descriptor;
+}
+
 static inline const ProtobufCMessageDescriptor *baud__v1__initiate_thread_request__descriptor_pointer(void) {
     return &baud__v1__initiate_thread_request__descriptor;
 }
@@ -141,6 +145,14 @@ static inline const ProtobufCMessageDescriptor *baud__v1__delete_thread_request_
 
 static inline const ProtobufCMessageDescriptor *baud__v1__delete_thread_response__descriptor_pointer(void) {
     return &baud__v1__delete_thread_response__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__update_thread_request__descriptor_pointer(void) {
+    return &baud__v1__update_thread_request__descriptor;
+}
+
+static inline const ProtobufCMessageDescriptor *baud__v1__fork_thread_request__descriptor_pointer(void) {
+    return &baud__v1__fork_thread_request__descriptor;
 }
 
 static inline const ProtobufCMessageDescriptor *baud__v1__get_thread_snapshot_request__descriptor_pointer(void) {

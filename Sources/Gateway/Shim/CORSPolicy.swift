@@ -5,7 +5,7 @@ public struct CORSPolicy: Sendable {
     /// Exact origins, `https://app.example`; `*` for all, which goes only without credentials.
     public var origins: Set<String> = []
     public var credentials = false
-    public var methods = ["GET", "POST", "DELETE"]
+    public var methods = ["GET", "POST", "PATCH", "DELETE"]
     public var headers = ["content-type", "authorization", "idempotency-key", "last-event-id"]
     /// How long a browser may keep the answer to a preflight.
     public var maxAgeSeconds = 600

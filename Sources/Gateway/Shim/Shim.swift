@@ -53,7 +53,7 @@ struct Shim: Sendable {
         _ values: OrderedDictionary<String, String>,
         _ query: Substring
     ) {
-        guard endpoint.method.route?.verb == "POST" else {
+        guard endpoint.method.route?.hasBody == true else {
             guard var fields = PercentEncoding.query(query) else {
                 return answer.fail(StoreError(.invalid, "the query is not well-formed"), on: exchange)
             }

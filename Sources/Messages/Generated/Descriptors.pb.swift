@@ -53,14 +53,16 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/thread.proto",
-            range: 3054..<4236,
+            range: 3054..<4804,
             imports: ["baud/v1/run.proto"],
             symbols: [
                 "baud.v1.Thread", "baud.v1.Thread.thread_id", "baud.v1.Thread.status", "baud.v1.Thread.metadata",
                 "baud.v1.Thread.created_at", "baud.v1.Thread.updated_at", "baud.v1.Thread.active_run_id",
                 "baud.v1.Thread.seq", "baud.v1.Thread.last_id", "baud.v1.Thread.run_count", "baud.v1.Thread.usage",
+                "baud.v1.Thread.title", "baud.v1.Thread.tags", "baud.v1.Thread.version", "baud.v1.Thread.forked_from",
                 "baud.v1.Thread.MetadataEntry", "baud.v1.Thread.MetadataEntry.key",
-                "baud.v1.Thread.MetadataEntry.value", "baud.v1.InitiateThreadRequest",
+                "baud.v1.Thread.MetadataEntry.value", "baud.v1.ThreadOrigin", "baud.v1.ThreadOrigin.thread_id",
+                "baud.v1.ThreadOrigin.last_id", "baud.v1.InitiateThreadRequest",
                 "baud.v1.InitiateThreadRequest.metadata", "baud.v1.InitiateThreadRequest.idempotency_key",
                 "baud.v1.InitiateThreadRequest.MetadataEntry", "baud.v1.InitiateThreadRequest.MetadataEntry.key",
                 "baud.v1.InitiateThreadRequest.MetadataEntry.value", "baud.v1.GetThreadRequest",
@@ -68,16 +70,23 @@ extension Descriptors {
                 "baud.v1.ListThreadsRequest.page_size", "baud.v1.ListThreadsRequest.page_token",
                 "baud.v1.ListThreadsResponse", "baud.v1.ListThreadsResponse.threads",
                 "baud.v1.ListThreadsResponse.next_page_token", "baud.v1.DeleteThreadRequest",
-                "baud.v1.DeleteThreadRequest.thread_id", "baud.v1.DeleteThreadResponse",
-                "baud.v1.GetThreadSnapshotRequest", "baud.v1.GetThreadSnapshotRequest.thread_id",
-                "baud.v1.ThreadSnapshot", "baud.v1.ThreadSnapshot.thread_id", "baud.v1.ThreadSnapshot.seq",
-                "baud.v1.ThreadSnapshot.last_id", "baud.v1.ThreadSnapshot.runs", "baud.v1.ThreadSnapshot.omitted_runs",
+                "baud.v1.DeleteThreadRequest.thread_id", "baud.v1.DeleteThreadResponse", "baud.v1.UpdateThreadRequest",
+                "baud.v1.UpdateThreadRequest.thread_id", "baud.v1.UpdateThreadRequest.version",
+                "baud.v1.UpdateThreadRequest.title", "baud.v1.UpdateThreadRequest.tags",
+                "baud.v1.UpdateThreadRequest.metadata", "baud.v1.UpdateThreadRequest.clear",
+                "baud.v1.UpdateThreadRequest.MetadataEntry", "baud.v1.UpdateThreadRequest.MetadataEntry.key",
+                "baud.v1.UpdateThreadRequest.MetadataEntry.value", "baud.v1.ForkThreadRequest",
+                "baud.v1.ForkThreadRequest.thread_id", "baud.v1.ForkThreadRequest.last_id",
+                "baud.v1.ForkThreadRequest.run_id", "baud.v1.GetThreadSnapshotRequest",
+                "baud.v1.GetThreadSnapshotRequest.thread_id", "baud.v1.ThreadSnapshot",
+                "baud.v1.ThreadSnapshot.thread_id", "baud.v1.ThreadSnapshot.seq", "baud.v1.ThreadSnapshot.last_id",
+                "baud.v1.ThreadSnapshot.runs", "baud.v1.ThreadSnapshot.omitted_runs",
             ],
             extensions: []
         ),
         File(
             name: "baud/v1/event.proto",
-            range: 4239..<7494,
+            range: 4807..<8062,
             imports: ["baud/v1/run.proto", "baud/v1/thread.proto"],
             symbols: [
                 "baud.v1.Event", "baud.v1.Event.id", "baud.v1.Event.seq", "baud.v1.Event.thread_id",
@@ -120,7 +129,7 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/system.proto",
-            range: 7497..<7689,
+            range: 8065..<8257,
             imports: [],
             symbols: [
                 "baud.v1.GetHealthRequest", "baud.v1.Health", "baud.v1.Health.status", "baud.v1.Health.redis",
@@ -130,7 +139,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/health/v1/health.proto",
-            range: 7692..<8449,
+            range: 8260..<9017,
             imports: [],
             symbols: [
                 "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckRequest.service",
@@ -148,7 +157,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1/reflection.proto",
-            range: 8452..<10092,
+            range: 9020..<10660,
             imports: [],
             symbols: [
                 "grpc.reflection.v1.ServerReflectionRequest", "grpc.reflection.v1.ServerReflectionRequest.host",
@@ -181,28 +190,29 @@ extension Descriptors {
         ),
         File(
             name: "google/protobuf/descriptor.proto",
-            range: 10095..<17762,
+            range: 10663..<18330,
             imports: [],
             symbols: [],
             extensions: []
         ),
         File(
             name: "baud/v1/route.proto",
-            range: 17765..<17958,
+            range: 18333..<18526,
             imports: ["google/protobuf/descriptor.proto"],
             symbols: ["baud.v1.Route", "baud.v1.Route.verb", "baud.v1.Route.path", "baud.v1.route"],
             extensions: [Extension(of: "google.protobuf.MethodOptions", number: 50500)]
         ),
         File(
             name: "baud/v1/service.proto",
-            range: 17961..<20683,
+            range: 18529..<21451,
             imports: [
                 "baud/v1/event.proto", "baud/v1/route.proto", "baud/v1/run.proto", "baud/v1/system.proto",
                 "baud/v1/thread.proto",
             ],
             symbols: [
                 "baud.v1.AgentService", "baud.v1.AgentService.InitiateThread", "baud.v1.AgentService.GetThread",
-                "baud.v1.AgentService.ListThreads", "baud.v1.AgentService.GetThreadSnapshot",
+                "baud.v1.AgentService.ListThreads", "baud.v1.AgentService.UpdateThread",
+                "baud.v1.AgentService.ForkThread", "baud.v1.AgentService.GetThreadSnapshot",
                 "baud.v1.AgentService.DeleteThread", "baud.v1.AgentService.ExecuteRun", "baud.v1.AgentService.GetRun",
                 "baud.v1.AgentService.ListRuns", "baud.v1.AgentService.RetryRun", "baud.v1.AgentService.AnswerRun",
                 "baud.v1.AgentService.WaitRun", "baud.v1.AgentService.CancelRun", "baud.v1.AgentService.StreamThread",
@@ -217,7 +227,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1alpha/reflection.proto",
-            range: 20686..<22381,
+            range: 21454..<23149,
             imports: [],
             symbols: [
                 "grpc.reflection.v1alpha.ServerReflectionRequest",

@@ -14,8 +14,9 @@ public struct Event: Message, Hashable {
     /// Which attempt of the run wrote it; 0 before the first.
     public var attempt: UInt32
     /// The name of the event, as in SSE's `event:` field: waiting, keep_alive, error, task_agent_execute, message_completed, tool_bash,
-    /// tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_rolled_back, run_queued,
-    /// run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
+    /// tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_updated, thread_rolled_back, run_queued,
+    /// run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled,
+    /// run_timed_out, run_expired.
     public var type: String
     /// Unix time in milliseconds.
     public var time: Int64

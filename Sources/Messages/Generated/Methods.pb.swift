@@ -57,6 +57,22 @@ extension Method {
         isServerStreaming: false,
         route: Route(verb: "GET", path: "/api/agent")
     )
+    public static let updateThread = Method(
+        service: "baud.v1.AgentService",
+        name: "UpdateThread",
+        request: MessageType(UpdateThreadRequest.self),
+        response: MessageType(Thread.self),
+        isServerStreaming: false,
+        route: Route(verb: "PATCH", path: "/api/agent/{thread_id}")
+    )
+    public static let forkThread = Method(
+        service: "baud.v1.AgentService",
+        name: "ForkThread",
+        request: MessageType(ForkThreadRequest.self),
+        response: MessageType(Thread.self),
+        isServerStreaming: false,
+        route: Route(verb: "POST", path: "/api/agent/{thread_id}/fork")
+    )
     public static let getThreadSnapshot = Method(
         service: "baud.v1.AgentService",
         name: "GetThreadSnapshot",
@@ -235,6 +251,8 @@ extension Method {
         initiateThread,
         getThread,
         listThreads,
+        updateThread,
+        forkThread,
         getThreadSnapshot,
         deleteThread,
         executeRun,

@@ -25,6 +25,13 @@ public struct Thread: Message, Hashable {
     public var runCount: UInt32
     /// All tokens of all runs.
     public var usage: Usage?
+    /// For people.
+    public var title: String
+    public var tags: [String]
+    /// Counts the changes by UpdateThread, from 1.
+    public var version: UInt64
+    /// Set when it is a fork.
+    public var forkedFrom: ThreadOrigin?
 
     public init(
         threadID: String = "",
@@ -36,7 +43,11 @@ public struct Thread: Message, Hashable {
         seq: UInt64 = 0,
         lastID: String = "",
         runCount: UInt32 = 0,
-        usage: Usage? = nil
+        usage: Usage? = nil,
+        title: String = "",
+        tags: [String] = [],
+        version: UInt64 = 0,
+        forkedFrom: ThreadOrigin? = nil
     ) {
         self.threadID = threadID
         self.status = status
@@ -48,6 +59,10 @@ public struct Thread: Message, Hashable {
         self.lastID = lastID
         self.runCount = runCount
         self.usage = usage
+        self.title = title
+        self.tags = tags
+        self.version = version
+        self.forkedFrom = forkedFrom
     }
 }
 
@@ -71,6 +86,10 @@ extension Thread: CMessage {
         lastID = CField.string(c.last_id)
         runCount = c.run_count
         usage = CField.message(c.usage)
+        title = CField.string(c.title)
+        tags = CField.strings(c.n_tags, c.tags)
+        version = c.version
+        forkedFrom = CField.message(c.forked_from)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Thread>, in arena: Arena) {
@@ -92,6 +111,46 @@ extension Thread: CMessage {
         if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
         c.pointee.run_count = runCount
         c.pointee.usage = arena.message(ifPresent: usage)
+        if !title.isEmpty { c.pointee.title = arena.string(title) }
+        (c.pointee.n_tags, c.pointee.tags) = arena.strings(tags)
+        c.pointee.version = version
+        c.pointee.forked_from = arena.message(ifPresent: forkedFrom)
+    }
+}
+
+/// Where a fork comes from.
+public struct ThreadOrigin: Message, Hashable {
+    public var threadID: String
+    /// The last event of that thread which the fork knows.
+    public var lastID: String
+
+    public init(
+        threadID: String = "",
+        lastID: String = ""
+    ) {
+        self.threadID = threadID
+        self.lastID = lastID
+    }
+}
+
+extension ThreadOrigin: CMessage {
+    public static var typeName: String { "baud.v1.ThreadOrigin" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> { baud__v1__thread_origin__descriptor_pointer() }
+
+    init(c: Baud__V1__ThreadOrigin) {
+        threadID = CField.string(c.thread_id)
+        lastID = CField.string(c.last_id)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__ThreadOrigin>, in arena: Arena) {
+        baud__v1__thread_origin__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+        if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
     }
 }
 
@@ -300,6 +359,120 @@ extension DeleteThreadResponse: CMessage {
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__DeleteThreadResponse>, in arena: Arena) {
         baud__v1__delete_thread_response__init(c)
+    }
+}
+
+/// What is empty here stays as it is.
+public struct UpdateThreadRequest: Message, Hashable {
+    public var threadID: String
+    /// The version that is to be changed; if the thread has another by now, nothing is: 409 / ABORTED. 0: whichever it has.
+    public var version: UInt64
+    /// At most 512 bytes.
+    public var title: String
+    /// At most 64 of at most 512 bytes each; they take the place of those there are.
+    public var tags: [String]
+    /// Entries that are added or changed; one with an empty value is removed. `on_busy` is the thread's default for ExecuteRun.
+    public var metadata: OrderedDictionary<String, String>
+    /// What is to become empty: title, tags.
+    public var clear: [String]
+
+    public init(
+        threadID: String = "",
+        version: UInt64 = 0,
+        title: String = "",
+        tags: [String] = [],
+        metadata: OrderedDictionary<String, String> = [:],
+        clear: [String] = []
+    ) {
+        self.threadID = threadID
+        self.version = version
+        self.title = title
+        self.tags = tags
+        self.metadata = metadata
+        self.clear = clear
+    }
+}
+
+extension UpdateThreadRequest: CMessage {
+    public static var typeName: String { "baud.v1.UpdateThreadRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__update_thread_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__UpdateThreadRequest) {
+        threadID = CField.string(c.thread_id)
+        version = c.version
+        title = CField.string(c.title)
+        tags = CField.strings(c.n_tags, c.tags)
+        metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, CField.string($0.value)) }
+        clear = CField.strings(c.n_clear, c.clear)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__UpdateThreadRequest>, in arena: Arena) {
+        baud__v1__update_thread_request__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+        c.pointee.version = version
+        if !title.isEmpty { c.pointee.title = arena.string(title) }
+        (c.pointee.n_tags, c.pointee.tags) = arena.strings(tags)
+        (c.pointee.n_metadata, c.pointee.metadata) = arena.entries(
+            metadata,
+            of: Baud__V1__UpdateThreadRequest__MetadataEntry.self,
+            baud__v1__update_thread_request__metadata_entry__init
+        ) {
+            $0.pointee.key = $1
+            $0.pointee.value = arena.string($2)
+        }
+        (c.pointee.n_clear, c.pointee.clear) = arena.strings(clear)
+    }
+}
+
+/// The fork has the runs that had ended there, with their events under new ids and numbers, and their part of the conversation. It has
+/// no workspace yet, and only a fork of the whole thread has its todos and plans.
+public struct ForkThreadRequest: Message, Hashable {
+    public var threadID: String
+    /// The last event that the fork is to know; empty: the newest.
+    public var lastID: String
+    /// Instead: the last run, which has ended.
+    public var runID: String
+
+    public init(
+        threadID: String = "",
+        lastID: String = "",
+        runID: String = ""
+    ) {
+        self.threadID = threadID
+        self.lastID = lastID
+        self.runID = runID
+    }
+}
+
+extension ForkThreadRequest: CMessage {
+    public static var typeName: String { "baud.v1.ForkThreadRequest" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+        baud__v1__fork_thread_request__descriptor_pointer()
+    }
+
+    init(c: Baud__V1__ForkThreadRequest) {
+        threadID = CField.string(c.thread_id)
+        lastID = CField.string(c.last_id)
+        runID = CField.string(c.run_id)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__ForkThreadRequest>, in arena: Arena) {
+        baud__v1__fork_thread_request__init(c)
+        if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
+        if !lastID.isEmpty { c.pointee.last_id = arena.string(lastID) }
+        if !runID.isEmpty { c.pointee.run_id = arena.string(runID) }
     }
 }
 

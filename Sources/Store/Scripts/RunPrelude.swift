@@ -41,7 +41,8 @@ enum RunPrelude {
         -- What a run leaves behind when it is over, its numbers to the thread, and its end to the record. Events come before.
         local function close(id, final, status, fields)
             local run = runs .. id
-            call('HSET', run, 'status', status, 'ended_at', now(), 'final_id', final, unpack(fields))
+            call('HSET', run, 'status', status, 'ended_at', now(), 'final_id', final,
+                'messages', call('LLEN', messages), unpack(fields))
             for _, name in ipairs({ 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }) do
                 local count = call('HGET', run, name)
                 if count then call('HINCRBY', metadata, name, count) end

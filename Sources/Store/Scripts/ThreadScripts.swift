@@ -42,6 +42,66 @@ enum ThreadScripts {
         """#
     )
 
+    /// Changes what clients attach to a thread. KEYS metadata, stream. ARGV live channel, version (0: any), event `thread_updated`, how many
+    /// entries the metadata may have, how many of its names follow, the names each with its value (empty: to be removed), then fields
+    /// of the thread each with its value.
+    static let update = Prelude.script(
+        "update",
+        #"""
+        if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
+        local version = redis.call('HGET', KEYS[1], 'version') or '1'
+        if ARGV[2] ~= '0' and ARGV[2] ~= version then return { 'stale', version } end
+        local metadata, count = cjson.decode(redis.call('HGET', KEYS[1], 'metadata')), 0
+        local fields = 6 + 2 * ARGV[5]
+        for i = 6, fields - 1, 2 do metadata[ARGV[i]] = ARGV[i + 1] ~= '' and ARGV[i + 1] or nil end
+        for _ in pairs(metadata) do count = count + 1 end
+        if count > tonumber(ARGV[4]) then return { 'full' } end
+        redis.call('HSET', KEYS[1], 'metadata', cjson.encode(metadata), 'version', string.format('%d', version + 1), unpack(ARGV, fields))
+        append(KEYS[1], KEYS[2], ARGV[1], { ARGV[3] })
+        return { 'ok' }
+        """#
+    )
+
+    /// Copies events into the log of a thread that is yet to be. KEYS stream. ARGV how many it has, seconds after which it is gone unless
+    /// it has become one, the events. Answers the new ids.
+    static let copy = Prelude.script(
+        "copy",
+        #"""
+        local ids = {}
+        for i = 3, #ARGV do
+            ids[#ids + 1] = redis.call('XADD', KEYS[1], '*', 'e', ARGV[i] .. '\16' .. varint(ARGV[1] + i - 2))
+        end
+        redis.call('EXPIRE', KEYS[1], ARGV[2])
+        return { 'ok', ids }
+        """#
+    )
+
+    /// Makes a thread of what was copied. KEYS metadata, stream, runs, messages, memory. ARGV what run keys begin with, memory (or empty),
+    /// how many values, runs and messages follow, the values of the metadata (field, value), each run as its id, the number of its
+    /// values and these, and the messages.
+    static let adopt = Prelude.script(
+        "adopt",
+        #"""
+        local at = 6
+        local function take(count)
+            local values = {}
+            for i = 1, count do values[i] = ARGV[at + i - 1] end
+            at = at + count
+            return values
+        end
+        redis.call('PERSIST', KEYS[2])
+        redis.call('HSET', KEYS[1], unpack(take(tonumber(ARGV[3]))))
+        for _ = 1, tonumber(ARGV[4]) do
+            local run = take(2)
+            redis.call('RPUSH', KEYS[3], run[1])
+            redis.call('HSET', ARGV[1] .. run[1], unpack(take(tonumber(run[2]))))
+        end
+        for _, message in ipairs(take(tonumber(ARGV[5]))) do redis.call('RPUSH', KEYS[4], message) end
+        if ARGV[2] ~= '' then redis.call('SET', KEYS[5], ARGV[2]) end
+        return { 'ok' }
+        """#
+    )
+
     /// One page of a thread's log. KEYS metadata, stream. ARGV id to start after, how many events, how many bytes (an event that goes
     /// beyond is the last). Answers the end of the log, the last event that was trimmed (number, id), the number of the last one that
     /// is kept up to the id, and the events.

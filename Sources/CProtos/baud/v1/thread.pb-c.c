@@ -58,6 +58,51 @@ void   baud__v1__thread__free_unpacked
   assert(message->base.descriptor == &baud__v1__thread__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__thread_origin__init
+                     (Baud__V1__ThreadOrigin         *message)
+{
+  static const Baud__V1__ThreadOrigin init_value = BAUD__V1__THREAD_ORIGIN__INIT;
+  *message = init_value;
+}
+size_t baud__v1__thread_origin__get_packed_size
+                     (const Baud__V1__ThreadOrigin *message)
+{
+  assert(message->base.descriptor == &baud__v1__thread_origin__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__thread_origin__pack
+                     (const Baud__V1__ThreadOrigin *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__thread_origin__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__thread_origin__pack_to_buffer
+                     (const Baud__V1__ThreadOrigin *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__thread_origin__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ThreadOrigin *
+       baud__v1__thread_origin__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ThreadOrigin *)
+     protobuf_c_message_unpack (&baud__v1__thread_origin__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__thread_origin__free_unpacked
+                     (Baud__V1__ThreadOrigin *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__thread_origin__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   baud__v1__initiate_thread_request__metadata_entry__init
                      (Baud__V1__InitiateThreadRequest__MetadataEntry         *message)
 {
@@ -334,6 +379,102 @@ void   baud__v1__delete_thread_response__free_unpacked
   assert(message->base.descriptor == &baud__v1__delete_thread_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__update_thread_request__metadata_entry__init
+                     (Baud__V1__UpdateThreadRequest__MetadataEntry         *message)
+{
+  static const Baud__V1__UpdateThreadRequest__MetadataEntry init_value = BAUD__V1__UPDATE_THREAD_REQUEST__METADATA_ENTRY__INIT;
+  *message = init_value;
+}
+void   baud__v1__update_thread_request__init
+                     (Baud__V1__UpdateThreadRequest         *message)
+{
+  static const Baud__V1__UpdateThreadRequest init_value = BAUD__V1__UPDATE_THREAD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__update_thread_request__get_packed_size
+                     (const Baud__V1__UpdateThreadRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__update_thread_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__update_thread_request__pack
+                     (const Baud__V1__UpdateThreadRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__update_thread_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__update_thread_request__pack_to_buffer
+                     (const Baud__V1__UpdateThreadRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__update_thread_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__UpdateThreadRequest *
+       baud__v1__update_thread_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__UpdateThreadRequest *)
+     protobuf_c_message_unpack (&baud__v1__update_thread_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__update_thread_request__free_unpacked
+                     (Baud__V1__UpdateThreadRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__update_thread_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   baud__v1__fork_thread_request__init
+                     (Baud__V1__ForkThreadRequest         *message)
+{
+  static const Baud__V1__ForkThreadRequest init_value = BAUD__V1__FORK_THREAD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t baud__v1__fork_thread_request__get_packed_size
+                     (const Baud__V1__ForkThreadRequest *message)
+{
+  assert(message->base.descriptor == &baud__v1__fork_thread_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__fork_thread_request__pack
+                     (const Baud__V1__ForkThreadRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__fork_thread_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__fork_thread_request__pack_to_buffer
+                     (const Baud__V1__ForkThreadRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__fork_thread_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__ForkThreadRequest *
+       baud__v1__fork_thread_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__ForkThreadRequest *)
+     protobuf_c_message_unpack (&baud__v1__fork_thread_request__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__fork_thread_request__free_unpacked
+                     (Baud__V1__ForkThreadRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__fork_thread_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   baud__v1__get_thread_snapshot_request__init
                      (Baud__V1__GetThreadSnapshotRequest         *message)
 {
@@ -475,7 +616,7 @@ const ProtobufCMessageDescriptor baud__v1__thread__metadata_entry__descriptor =
   (ProtobufCMessageInit) baud__v1__thread__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[10] =
+static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[14] =
 {
   {
     "thread_id",
@@ -597,23 +738,75 @@ static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "title",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Thread, title),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__Thread, n_tags),
+    offsetof(Baud__V1__Thread, tags),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Thread, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "forked_from",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Thread, forked_from),
+    &baud__v1__thread_origin__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__thread__field_indices_by_name[] = {
   5,   /* field[5] = active_run_id */
   3,   /* field[3] = created_at */
+  13,   /* field[13] = forked_from */
   7,   /* field[7] = last_id */
   2,   /* field[2] = metadata */
   8,   /* field[8] = run_count */
   6,   /* field[6] = seq */
   1,   /* field[1] = status */
+  11,   /* field[11] = tags */
   0,   /* field[0] = thread_id */
+  10,   /* field[10] = title */
   4,   /* field[4] = updated_at */
   9,   /* field[9] = usage */
+  12,   /* field[12] = version */
 };
 static const ProtobufCIntRange baud__v1__thread__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor baud__v1__thread__descriptor =
 {
@@ -623,11 +816,62 @@ const ProtobufCMessageDescriptor baud__v1__thread__descriptor =
   "Baud__V1__Thread",
   "baud.v1",
   sizeof(Baud__V1__Thread),
-  10,
+  14,
   baud__v1__thread__field_descriptors,
   baud__v1__thread__field_indices_by_name,
   1,  baud__v1__thread__number_ranges,
   (ProtobufCMessageInit) baud__v1__thread__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__thread_origin__field_descriptors[2] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadOrigin, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ThreadOrigin, last_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__thread_origin__field_indices_by_name[] = {
+  1,   /* field[1] = last_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__thread_origin__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__thread_origin__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ThreadOrigin",
+  "ThreadOrigin",
+  "Baud__V1__ThreadOrigin",
+  "baud.v1",
+  sizeof(Baud__V1__ThreadOrigin),
+  2,
+  baud__v1__thread_origin__field_descriptors,
+  baud__v1__thread_origin__field_indices_by_name,
+  1,  baud__v1__thread_origin__number_ranges,
+  (ProtobufCMessageInit) baud__v1__thread_origin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor baud__v1__initiate_thread_request__metadata_entry__field_descriptors[2] =
@@ -926,6 +1170,224 @@ const ProtobufCMessageDescriptor baud__v1__delete_thread_response__descriptor =
   baud__v1__delete_thread_response__field_indices_by_name,
   0,  baud__v1__delete_thread_response__number_ranges,
   (ProtobufCMessageInit) baud__v1__delete_thread_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__update_thread_request__metadata_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__UpdateThreadRequest__MetadataEntry, key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__UpdateThreadRequest__MetadataEntry, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__update_thread_request__metadata_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange baud__v1__update_thread_request__metadata_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__update_thread_request__metadata_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.UpdateThreadRequest.MetadataEntry",
+  "MetadataEntry",
+  "Baud__V1__UpdateThreadRequest__MetadataEntry",
+  "baud.v1",
+  sizeof(Baud__V1__UpdateThreadRequest__MetadataEntry),
+  2,
+  baud__v1__update_thread_request__metadata_entry__field_descriptors,
+  baud__v1__update_thread_request__metadata_entry__field_indices_by_name,
+  1,  baud__v1__update_thread_request__metadata_entry__number_ranges,
+  (ProtobufCMessageInit) baud__v1__update_thread_request__metadata_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__update_thread_request__field_descriptors[6] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__UpdateThreadRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__UpdateThreadRequest, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "title",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__UpdateThreadRequest, title),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__UpdateThreadRequest, n_tags),
+    offsetof(Baud__V1__UpdateThreadRequest, tags),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "metadata",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Baud__V1__UpdateThreadRequest, n_metadata),
+    offsetof(Baud__V1__UpdateThreadRequest, metadata),
+    &baud__v1__update_thread_request__metadata_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "clear",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__UpdateThreadRequest, n_clear),
+    offsetof(Baud__V1__UpdateThreadRequest, clear),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__update_thread_request__field_indices_by_name[] = {
+  5,   /* field[5] = clear */
+  4,   /* field[4] = metadata */
+  3,   /* field[3] = tags */
+  0,   /* field[0] = thread_id */
+  2,   /* field[2] = title */
+  1,   /* field[1] = version */
+};
+static const ProtobufCIntRange baud__v1__update_thread_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor baud__v1__update_thread_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.UpdateThreadRequest",
+  "UpdateThreadRequest",
+  "Baud__V1__UpdateThreadRequest",
+  "baud.v1",
+  sizeof(Baud__V1__UpdateThreadRequest),
+  6,
+  baud__v1__update_thread_request__field_descriptors,
+  baud__v1__update_thread_request__field_indices_by_name,
+  1,  baud__v1__update_thread_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__update_thread_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__fork_thread_request__field_descriptors[3] =
+{
+  {
+    "thread_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ForkThreadRequest, thread_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ForkThreadRequest, last_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "run_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ForkThreadRequest, run_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__fork_thread_request__field_indices_by_name[] = {
+  1,   /* field[1] = last_id */
+  2,   /* field[2] = run_id */
+  0,   /* field[0] = thread_id */
+};
+static const ProtobufCIntRange baud__v1__fork_thread_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor baud__v1__fork_thread_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.ForkThreadRequest",
+  "ForkThreadRequest",
+  "Baud__V1__ForkThreadRequest",
+  "baud.v1",
+  sizeof(Baud__V1__ForkThreadRequest),
+  3,
+  baud__v1__fork_thread_request__field_descriptors,
+  baud__v1__fork_thread_request__field_indices_by_name,
+  1,  baud__v1__fork_thread_request__number_ranges,
+  (ProtobufCMessageInit) baud__v1__fork_thread_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor baud__v1__get_thread_snapshot_request__field_descriptors[1] =

@@ -87,8 +87,9 @@ struct  Baud__V1__Event
   uint32_t attempt;
   /*
    * The name of the event, as in SSE's `event:` field: waiting, keep_alive, error, task_agent_execute, message_completed, tool_bash,
-   * tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_rolled_back, run_queued,
-   * run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled, run_timed_out, run_expired.
+   * tool_file_edit, files_created, todo_list, job_plan, next_steps, thread_created, thread_updated, thread_rolled_back, run_queued,
+   * run_attempt_started, run_steered, run_requires_action, run_answered, run_cancelling, run_completed, run_failed, run_cancelled,
+   * run_timed_out, run_expired.
    */
   char *type;
   /*

@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Baud__V1__Thread Baud__V1__Thread;
 typedef struct Baud__V1__Thread__MetadataEntry Baud__V1__Thread__MetadataEntry;
+typedef struct Baud__V1__ThreadOrigin Baud__V1__ThreadOrigin;
 typedef struct Baud__V1__InitiateThreadRequest Baud__V1__InitiateThreadRequest;
 typedef struct Baud__V1__InitiateThreadRequest__MetadataEntry Baud__V1__InitiateThreadRequest__MetadataEntry;
 typedef struct Baud__V1__GetThreadRequest Baud__V1__GetThreadRequest;
@@ -25,6 +26,9 @@ typedef struct Baud__V1__ListThreadsRequest Baud__V1__ListThreadsRequest;
 typedef struct Baud__V1__ListThreadsResponse Baud__V1__ListThreadsResponse;
 typedef struct Baud__V1__DeleteThreadRequest Baud__V1__DeleteThreadRequest;
 typedef struct Baud__V1__DeleteThreadResponse Baud__V1__DeleteThreadResponse;
+typedef struct Baud__V1__UpdateThreadRequest Baud__V1__UpdateThreadRequest;
+typedef struct Baud__V1__UpdateThreadRequest__MetadataEntry Baud__V1__UpdateThreadRequest__MetadataEntry;
+typedef struct Baud__V1__ForkThreadRequest Baud__V1__ForkThreadRequest;
 typedef struct Baud__V1__GetThreadSnapshotRequest Baud__V1__GetThreadSnapshotRequest;
 typedef struct Baud__V1__ThreadSnapshot Baud__V1__ThreadSnapshot;
 
@@ -92,10 +96,41 @@ struct  Baud__V1__Thread
    * All tokens of all runs.
    */
   Baud__V1__Usage *usage;
+  /*
+   * For people.
+   */
+  char *title;
+  size_t n_tags;
+  char **tags;
+  /*
+   * Counts the changes by UpdateThread, from 1.
+   */
+  uint64_t version;
+  /*
+   * Set when it is a fork.
+   */
+  Baud__V1__ThreadOrigin *forked_from;
 };
 #define BAUD__V1__THREAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__thread__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, 0,NULL, 0, NULL }
+
+
+/*
+ * Where a fork comes from.
+ */
+struct  Baud__V1__ThreadOrigin
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  /*
+   * The last event of that thread which the fork knows.
+   */
+  char *last_id;
+};
+#define BAUD__V1__THREAD_ORIGIN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__thread_origin__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Baud__V1__InitiateThreadRequest__MetadataEntry
@@ -191,6 +226,75 @@ struct  Baud__V1__DeleteThreadResponse
      }
 
 
+struct  Baud__V1__UpdateThreadRequest__MetadataEntry
+{
+  ProtobufCMessage base;
+  char *key;
+  char *value;
+};
+#define BAUD__V1__UPDATE_THREAD_REQUEST__METADATA_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__update_thread_request__metadata_entry__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * What is empty here stays as it is.
+ */
+struct  Baud__V1__UpdateThreadRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  /*
+   * The version that is to be changed; if the thread has another by now, nothing is: 409 / ABORTED. 0: whichever it has.
+   */
+  uint64_t version;
+  /*
+   * At most 512 bytes.
+   */
+  char *title;
+  /*
+   * At most 64 of at most 512 bytes each; they take the place of those there are.
+   */
+  size_t n_tags;
+  char **tags;
+  /*
+   * Entries that are added or changed; one with an empty value is removed. `on_busy` is the thread's default for ExecuteRun.
+   */
+  size_t n_metadata;
+  Baud__V1__UpdateThreadRequest__MetadataEntry **metadata;
+  /*
+   * What is to become empty: title, tags.
+   */
+  size_t n_clear;
+  char **clear;
+};
+#define BAUD__V1__UPDATE_THREAD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__update_thread_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * The fork has the runs that had ended there, with their events under new ids and numbers, and their part of the conversation. It has
+ * no workspace yet, and only a fork of the whole thread has its todos and plans.
+ */
+struct  Baud__V1__ForkThreadRequest
+{
+  ProtobufCMessage base;
+  char *thread_id;
+  /*
+   * The last event that the fork is to know; empty: the newest.
+   */
+  char *last_id;
+  /*
+   * Instead: the last run, which has ended.
+   */
+  char *run_id;
+};
+#define BAUD__V1__FORK_THREAD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__fork_thread_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 struct  Baud__V1__GetThreadSnapshotRequest
 {
   ProtobufCMessage base;
@@ -251,6 +355,25 @@ Baud__V1__Thread *
                       const uint8_t       *data);
 void   baud__v1__thread__free_unpacked
                      (Baud__V1__Thread *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ThreadOrigin methods */
+void   baud__v1__thread_origin__init
+                     (Baud__V1__ThreadOrigin         *message);
+size_t baud__v1__thread_origin__get_packed_size
+                     (const Baud__V1__ThreadOrigin   *message);
+size_t baud__v1__thread_origin__pack
+                     (const Baud__V1__ThreadOrigin   *message,
+                      uint8_t             *out);
+size_t baud__v1__thread_origin__pack_to_buffer
+                     (const Baud__V1__ThreadOrigin   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ThreadOrigin *
+       baud__v1__thread_origin__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__thread_origin__free_unpacked
+                     (Baud__V1__ThreadOrigin *message,
                       ProtobufCAllocator *allocator);
 /* Baud__V1__InitiateThreadRequest__MetadataEntry methods */
 void   baud__v1__initiate_thread_request__metadata_entry__init
@@ -369,6 +492,47 @@ Baud__V1__DeleteThreadResponse *
 void   baud__v1__delete_thread_response__free_unpacked
                      (Baud__V1__DeleteThreadResponse *message,
                       ProtobufCAllocator *allocator);
+/* Baud__V1__UpdateThreadRequest__MetadataEntry methods */
+void   baud__v1__update_thread_request__metadata_entry__init
+                     (Baud__V1__UpdateThreadRequest__MetadataEntry         *message);
+/* Baud__V1__UpdateThreadRequest methods */
+void   baud__v1__update_thread_request__init
+                     (Baud__V1__UpdateThreadRequest         *message);
+size_t baud__v1__update_thread_request__get_packed_size
+                     (const Baud__V1__UpdateThreadRequest   *message);
+size_t baud__v1__update_thread_request__pack
+                     (const Baud__V1__UpdateThreadRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__update_thread_request__pack_to_buffer
+                     (const Baud__V1__UpdateThreadRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__UpdateThreadRequest *
+       baud__v1__update_thread_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__update_thread_request__free_unpacked
+                     (Baud__V1__UpdateThreadRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__ForkThreadRequest methods */
+void   baud__v1__fork_thread_request__init
+                     (Baud__V1__ForkThreadRequest         *message);
+size_t baud__v1__fork_thread_request__get_packed_size
+                     (const Baud__V1__ForkThreadRequest   *message);
+size_t baud__v1__fork_thread_request__pack
+                     (const Baud__V1__ForkThreadRequest   *message,
+                      uint8_t             *out);
+size_t baud__v1__fork_thread_request__pack_to_buffer
+                     (const Baud__V1__ForkThreadRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__ForkThreadRequest *
+       baud__v1__fork_thread_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__fork_thread_request__free_unpacked
+                     (Baud__V1__ForkThreadRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Baud__V1__GetThreadSnapshotRequest methods */
 void   baud__v1__get_thread_snapshot_request__init
                      (Baud__V1__GetThreadSnapshotRequest         *message);
@@ -415,6 +579,9 @@ typedef void (*Baud__V1__Thread__MetadataEntry_Closure)
 typedef void (*Baud__V1__Thread_Closure)
                  (const Baud__V1__Thread *message,
                   void *closure_data);
+typedef void (*Baud__V1__ThreadOrigin_Closure)
+                 (const Baud__V1__ThreadOrigin *message,
+                  void *closure_data);
 typedef void (*Baud__V1__InitiateThreadRequest__MetadataEntry_Closure)
                  (const Baud__V1__InitiateThreadRequest__MetadataEntry *message,
                   void *closure_data);
@@ -436,6 +603,15 @@ typedef void (*Baud__V1__DeleteThreadRequest_Closure)
 typedef void (*Baud__V1__DeleteThreadResponse_Closure)
                  (const Baud__V1__DeleteThreadResponse *message,
                   void *closure_data);
+typedef void (*Baud__V1__UpdateThreadRequest__MetadataEntry_Closure)
+                 (const Baud__V1__UpdateThreadRequest__MetadataEntry *message,
+                  void *closure_data);
+typedef void (*Baud__V1__UpdateThreadRequest_Closure)
+                 (const Baud__V1__UpdateThreadRequest *message,
+                  void *closure_data);
+typedef void (*Baud__V1__ForkThreadRequest_Closure)
+                 (const Baud__V1__ForkThreadRequest *message,
+                  void *closure_data);
 typedef void (*Baud__V1__GetThreadSnapshotRequest_Closure)
                  (const Baud__V1__GetThreadSnapshotRequest *message,
                   void *closure_data);
@@ -450,6 +626,7 @@ typedef void (*Baud__V1__ThreadSnapshot_Closure)
 
 extern const ProtobufCMessageDescriptor baud__v1__thread__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__thread__metadata_entry__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__thread_origin__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__initiate_thread_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__initiate_thread_request__metadata_entry__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__get_thread_request__descriptor;
@@ -457,6 +634,9 @@ extern const ProtobufCMessageDescriptor baud__v1__list_threads_request__descript
 extern const ProtobufCMessageDescriptor baud__v1__list_threads_response__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__delete_thread_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__delete_thread_response__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__update_thread_request__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__update_thread_request__metadata_entry__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__fork_thread_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__get_thread_snapshot_request__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__thread_snapshot__descriptor;
 

@@ -62,6 +62,67 @@ struct FanoutTests {
         }
     }
 
+    @Test func `five hundred viewers cost Redis one script and one message for each batch, and no connection`()
+        async throws
+    {
+        try await withStore(loops: 2) { store, _, group in
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
+            _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            let run = try #require(try await store.claimNext(for: "w"))
+            let fanouts = try await Fanouts(store: store, group: group, intervals: StreamIntervals(), logger: .quiet)
+            let (events, continuation) = AsyncStream.makeStream(of: String.self)
+            var sinks: [NIOLoopBound<[RecordingSink]>] = []
+            for loop in group.makeIterator() {
+                let request = Viewer.Request(start: .after(.zero))
+                sinks.append(try await watch(250, thread, request, on: loop, of: fanouts, continuation))
+            }
+            var received = events.makeAsyncIterator()
+            var started = 0
+            while started < 500 { if await received.next() == "run_attempt_started" { started += 1 } }
+
+            // The first of its kind teaches the server the script.
+            let log = RunLog(run: run, store: store)
+            try await log.text("first")
+            try await log.flush()
+            var first = 0
+            while first < 500 { if await received.next() == "task_agent_execute" { first += 1 } }
+            let connections = try await connectionCount(store)
+            _ = try await store.redis.send(RedisCommand("CONFIG", "RESETSTAT"))
+            for batch in 0..<30 {
+                for word in 0..<20 { try await log.text("\(batch)-\(word) ") }
+                try await log.flush()
+            }
+            var deltas = 0
+            while deltas < 500 * 30 { if await received.next() == "task_agent_execute" { deltas += 1 } }
+            let calls = try await commandCalls(store)
+            // A connection calls a script by its text the first time.
+            #expect(calls["evalsha", default: 0] + calls["eval", default: 0] == 30)
+            #expect(calls["publish"] == 30)
+            #expect(calls["xadd"] == 30)
+            #expect(calls["xrange"] == nil && calls["xrevrange"] == nil, "nobody who keeps up reads the log")
+            #expect(try await connectionCount(store) == connections)
+            #expect(connections <= 4, "for each loop one for commands and one for what is announced")
+            for (loop, sinks) in zip(group.makeIterator(), sinks) {
+                try await loop.submit { for sink in sinks.value { sink.close() } }.get()
+            }
+            await fanouts.close()
+        }
+    }
+
+    private func connectionCount(_ store: Store) async throws -> Int {
+        (try await store.redis.send(RedisCommand("CLIENT", "LIST")).string ?? "").split(separator: "\n").count
+    }
+
+    /// How often each command was called, by clients and scripts together.
+    private func commandCalls(_ store: Store) async throws -> [String: Int] {
+        let info = try await store.redis.send(RedisCommand("INFO", "commandstats")).string ?? ""
+        return info.split(whereSeparator: \.isNewline).reduce(into: [:]) { calls, line in
+            let parts = line.split(separator: ":calls=")
+            guard parts.count == 2, parts[0].hasPrefix("cmdstat_") else { return }
+            calls[String(parts[0].dropFirst("cmdstat_".count))] = Int(parts[1].prefix { $0 != "," })
+        }
+    }
+
     @Test func `who watches anew right after the last one left misses nothing`() async throws {
         try await withStore(loops: 1) { store, _, group in
             let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID

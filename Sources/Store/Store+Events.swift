@@ -158,7 +158,7 @@ extension Store {
             guard let parts = value.array, parts.count == 2, let id = parts[0].string else { return nil }
             let fields = hash(parts[1])
             let start = fields["cursor"].flatMap { EventID($0) } ?? .zero
-            return ThreadState.PlacedRun(run: makeRun(thread, id, fields), start: start)
+            return ThreadState.PlacedRun(run: makeRun(thread, id, parts[1]), start: start)
         }
         let state = ThreadState(
             lastSeq: UInt64(clamping: values[1].int ?? 0),

@@ -61,7 +61,13 @@ extension Store {
         )
         var runs: [RecordedRun] = []
         for (id, reply) in zip(ids, replies) {
-            do { runs.append(RecordedRun(id: id, fields: hash(try reply.get()))) } catch { throw StoreError(error) }
+            do {
+                // A run that has ended asks nothing any more.
+                let fields = hash(try reply.get()).filter { $0.key != "question" }
+                runs.append(RecordedRun(id: id, fields: fields))
+            } catch {
+                throw StoreError(error)
+            }
         }
         return runs
     }

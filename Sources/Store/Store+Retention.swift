@@ -17,6 +17,7 @@ extension Store {
     private static let runCount = 200
     /// Entries that one script removes.
     private static let foldCount = 500
+    private static let day: Int64 = 86_400_000
 
     /// Looks at the threads that are due.
     ///
@@ -62,8 +63,7 @@ extension Store {
     private func tend(_ thread: String, _ retention: Retention, _ now: Int64) async throws(StoreError) -> Int64? {
         guard let log = try await sweptLog(thread) else { return nil }
         if !log.isLive, let end = Retention.end(of: retention.thread, since: log.updatedAt), end <= now {
-            try await expire(thread, unchangedSince: log.updatedAt)
-            return nil
+            return try await expire(thread, unchangedSince: log.updatedAt) ? nil : now + Self.day
         }
         var runs = log.runs
         for index in runs.indices where runs[index].isOver(retention.deltas, now) {
@@ -182,12 +182,15 @@ extension Store {
         Int(try await send(RedisCommand("MEMORY", "USAGE", RedisArgument(keys.stream(thread)))).int ?? 0)
     }
 
-    private func expire(_ thread: String, unchangedSince time: Int64) async throws(StoreError) {
+    /// - Returns: whether the thread is gone; it stays when a run has begun meanwhile, or is to begin one day.
+    private func expire(_ thread: String, unchangedSince time: Int64) async throws(StoreError) -> Bool {
         do {
             try await deleteThread(thread, unchangedSince: time)
-        } catch  where error.code == .busy || error.code == .notFound {
-            // A run has begun meanwhile, or someone else was faster.
-            return
+            return true
+        } catch  where error.code == .busy {
+            return false
+        } catch  where error.code == .notFound {
+            return true
         }
     }
 }

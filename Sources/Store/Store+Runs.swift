@@ -98,7 +98,7 @@ extension Store {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
         let record = try await send(RedisCommand("HGETALL", RedisArgument(keys.run(thread, id))))
-        guard record.array?.isEmpty ?? true else { return makeRun(thread, id, hash(record)) }
+        guard record.array?.isEmpty ?? true else { return makeRun(thread, id, record) }
         _ = try await self.thread(thread)
         throw .runNotFound(id)
     }
@@ -149,7 +149,7 @@ extension Store {
         let commands = ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(request.threadID, $0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
-            case .success(let value): runs.append(makeRun(request.threadID, id, hash(value)))
+            case .success(let value): runs.append(makeRun(request.threadID, id, value))
             case .failure(let error): throw StoreError(error)
             }
         }
@@ -194,7 +194,8 @@ extension Store {
         }
     }
 
-    func makeRun(_ thread: String, _ id: String, _ fields: [String: String]) -> Run {
+    func makeRun(_ thread: String, _ id: String, _ record: RESPValue) -> Run {
+        let fields = hash(record)
         func number<I: FixedWidthInteger>(_ name: String) -> I { fields[name].flatMap { I($0) } ?? 0 }
         return Run(
             runID: id,

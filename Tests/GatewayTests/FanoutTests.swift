@@ -97,7 +97,7 @@ struct FanoutTests {
             let calls = try await commandCalls(store)
             // A connection calls a script by its text the first time.
             #expect(calls["evalsha", default: 0] + calls["eval", default: 0] == 30)
-            #expect(calls["publish"] == 30)
+            #expect(calls["spublish"] == 30)
             #expect(calls["xadd"] == 30)
             #expect(calls["xrange"] == nil && calls["xrevrange"] == nil, "nobody who keeps up reads the log")
             #expect(try await connectionCount(store) == connections)

@@ -16,11 +16,12 @@ struct RunWaiting: Sendable {
         // The state is read after the place in the log from which on is watched: what happens in between is seen.
         let state = try await store.run(thread, run)
         if state.hasEnded || orForQuestion && state.status == "requires_action" { return state }
-        let request = Viewer.Request(thread: thread, start: .after(extent.newest), run: run, ahead: extent.ahead)
+        let part = Viewer.Request.RunPart(id: run, start: extent.start, end: extent.end, ahead: extent.ahead)
+        let request = Viewer.Request(start: .after(extent.newest), run: part)
         let loop = loops.next()
         let watched = loop.submit {
             let sink = WaitingSink(on: loop, asks: orForQuestion)
-            fanouts.fanout(on: loop).watch(request, sink: sink)
+            fanouts.fanout(on: loop).watch(thread, request, sink: sink)
             return sink.watched(upTo: limit)
         }
         try await watched.flatMap { $0 }.get()
@@ -32,7 +33,7 @@ struct RunWaiting: Sendable {
 private final class WaitingSink: EventSink {
     private let done: EventLoopPromise<Void>
     private let asks: Bool
-    private var onClose: () -> Void = {}
+    var observer: (any EventSinkObserver)?
     private var timer: Scheduled<Void>?
     private(set) var isOver = false
     let isWritable = true
@@ -62,12 +63,8 @@ private final class WaitingSink: EventSink {
         if let error { done.fail(error) } else { done.succeed() }
     }
 
-    func observe(onWritable: @escaping () -> Void, onClose: @escaping () -> Void, onDrain: @escaping () -> Void) {
-        self.onClose = onClose
-    }
-
     private func leave() {
         finish(nil)
-        onClose()
+        observer?.sinkClosed()
     }
 }

@@ -24,14 +24,17 @@ enum ThreadScripts {
     )
 
     /// KEYS metadata, stream, runs, pending, messages, memory, threads, schedules. ARGV thread id, live channel, what run keys
-    /// begin with, the time since which nothing may have happened (empty: whatever has).
+    /// begin with, the time since which nothing may have happened, with no schedule left (empty: whatever has).
     static let delete = Prelude.script(
         "delete",
         #"""
         if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
         local active = redis.call('HGET', KEYS[1], 'active')
         if active then return { 'busy', active } end
-        if ARGV[4] ~= '' and redis.call('HGET', KEYS[1], 'updated_at') ~= ARGV[4] then return { 'busy', '' } end
+        if ARGV[4] ~= '' then
+            local is_unchanged = redis.call('HGET', KEYS[1], 'updated_at') == ARGV[4]
+            if not is_unchanged or redis.call('EXISTS', KEYS[8]) == 1 then return { 'busy', '' } end
+        end
         for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
             redis.call('DEL', ARGV[3] .. id)
         end

@@ -57,18 +57,24 @@ extension Store {
         return nil
     }
 
-    /// All workers are silent for as long as a lease.
-    public func loseWorkers() async throws {
+    /// All workers are silent for as long as a lease. - Returns: whether any of them holds a run.
+    @discardableResult
+    public func loseWorkers() async throws -> Bool {
         let leases = RedisArgument(keys.prefix + "queue:default:leases")
-        for member in try await redis.send(RedisCommand("ZRANGE", leases, "0", "-1")).array ?? [] {
+        let members = try await redis.send(RedisCommand("ZRANGE", leases, "0", "-1")).array ?? []
+        for member in members {
             guard let member = member.bytes else { continue }
             _ = try await redis.send(RedisCommand("ZADD", leases, "XX", "1", RedisArgument(member)))
         }
+        return !members.isEmpty
     }
 
-    /// Takes what other workers have lost.
+    /// Takes what other workers have lost. A worker that goes on may renew its lease at that very moment: then it is lost again.
     public func takeOver(for worker: String, count: Int = 1) async throws -> [QueueEntry] {
-        try await loseWorkers()
-        return try await take(for: worker, count: count, lease: .seconds(10))
+        while try await loseWorkers() {
+            let entries = try await take(for: worker, count: count, lease: .seconds(10))
+            guard entries.isEmpty else { return entries }
+        }
+        return []
     }
 }

@@ -125,13 +125,14 @@ struct AgentBench: Sendable {
     /// A run that this worker has taken up.
     func claim(_ thread: String, task: String = "do it", model: String = "") async throws -> ClaimedRun {
         _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: task, model: model))
-        let entries = try await store.takeNext(for: "w")
-        return try await claim(entries[0])
+        guard let entry = try await store.takeNext(for: "w").first else { throw CancellationError() }
+        return try await claim(entry)
     }
 
     /// The next attempt of a run whose worker was lost.
     func claimAgain() async throws -> ClaimedRun {
-        try await claim(try await store.takeOver(for: "w")[0])
+        guard let entry = try await store.takeOver(for: "w").first else { throw CancellationError() }
+        return try await claim(entry)
     }
 
     private func claim(_ entry: QueueEntry) async throws -> ClaimedRun {

@@ -30,14 +30,15 @@ struct Endpoint: Sendable {
     /// A unary method whose request and response are messages.
     static func unary<Request: Message, Response: Message>(
         _ method: Method,
-        httpStatus: @escaping @Sendable (Response) -> Int = { _ in 200 },
+        httpStatus: @escaping @Sendable (Request, Response) -> Int = { _, _ in 200 },
         _ useCase: @escaping @Sendable (Request, Caller) async throws -> Response
     ) -> Endpoint {
         Endpoint(
             method: method,
             handler: .unary { bytes, caller in
-                let response = try await useCase(try Request(bytes), caller)
-                return Reply(message: response.serialized(), httpStatus: httpStatus(response))
+                let request = try Request(bytes)
+                let response = try await useCase(request, caller)
+                return Reply(message: response.serialized(), httpStatus: httpStatus(request, response))
             }
         )
     }

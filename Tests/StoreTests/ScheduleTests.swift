@@ -81,7 +81,7 @@ struct ScheduleTests {
         try await withStore { store, _, _ in
             let thread = try await thread(store)
             let schedule = try await store.schedule(
-                ScheduleRunRequest(threadID: thread, task: "tick", cron: "* * * * *")
+                ScheduleRunRequest(threadID: thread, task: "tick", cron: "0 0 1 1 *")
             )
             try await store.setTime(of: schedule, to: 60_000)
             for _ in 0..<3 {

@@ -7,10 +7,12 @@ struct HealthUseCases: Sendable {
     let version: String
 
     var endpoints: [Endpoint] {
-        [.unary(.getHealth, httpStatus: Self.httpStatus(of:)) { (_: GetHealthRequest, _) in await health() }]
+        [.unary(.getHealth, httpStatus: Self.httpStatus) { (_: GetHealthRequest, _) in await health() }]
     }
 
-    @Sendable private static func httpStatus(of health: Health) -> Int { health.status == "ok" ? 200 : 503 }
+    @Sendable private static func httpStatus(_: GetHealthRequest, of health: Health) -> Int {
+        health.status == "ok" ? 200 : 503
+    }
 
     private func health() async -> Health {
         do {

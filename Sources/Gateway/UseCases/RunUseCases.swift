@@ -23,10 +23,8 @@ struct RunUseCases: Sendable {
                 try Self.check(text: request.text, "text")
                 return try await store.answer(request)
             },
-            .unary(.waitRun, httpStatus: Self.httpStatus(of:)) { (request: WaitRunRequest, _) in
-                try await waiting.wait(request.threadID, request.runID, orForQuestion: true)
-            },
-            .unary(.cancelRun, httpStatus: { $0.status == "cancelling" ? 202 : 200 }, cancel),
+            .unary(.waitRun, httpStatus: { Self.httpStatus(of: $1) }, wait),
+            .unary(.cancelRun, httpStatus: { $0.wait ? Self.httpStatus(of: $1) : 200 }, cancel),
         ]
     }
 
@@ -48,6 +46,10 @@ struct RunUseCases: Sendable {
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         let (run, isReplay) = try await store.retry(request, tenant: caller.tenant ?? Store.commonTenant)
         return (run, isReplay)
+    }
+
+    @Sendable private func wait(_ request: WaitRunRequest, _ caller: Caller) async throws -> Run {
+        try await waiting.wait(request.threadID, request.runID, orForQuestion: true)
     }
 
     @Sendable private func cancel(_ request: CancelRunRequest, _ caller: Caller) async throws -> Run {

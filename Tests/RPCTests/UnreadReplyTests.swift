@@ -22,7 +22,7 @@ import Testing
         let reply = ByteBuffer(repeating: 7, count: 4_000_000)
         let (calls, begun) = (64, Counter())
         try await withServer {
-            $0.local("/t/Large") { _, _ in
+            $0.unary("/t/Large") { _, _ in
                 begun.increment()
                 return reply
             }

@@ -425,7 +425,7 @@ def test_two_hundred_viewers_that_leave(gateway, address, stubs, redis_here):
 
     def subscriptions():
         with redis.Redis(unix_socket_path=str(redis_here.socket)) as client:
-            return len(client.pubsub_channels())
+            return len(client.pubsub_channels()) + len(client.pubsub_shardchannels())
 
     thread = stubs.new_thread()
 

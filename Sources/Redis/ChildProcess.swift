@@ -25,7 +25,8 @@ final class ChildProcess: Sendable {
 
     /// Starts `arguments[0]`, looked up in `PATH`, in a process group of its own with no standard input.
     ///
-    /// Standard output and error stay the parent's, and so do all descriptors that are not marked close-on-exec.
+    /// Standard output and error stay the parent's; no other descriptor does, as NIO does not mark its sockets close-on-exec, and
+    /// one that a child holds too would stay open when the parent closes it.
     init(arguments: [String], loop: any EventLoop) throws(RedisError) {
         let process = Process(pid: try Self.spawn(arguments))
         let reaper = NIOThreadPool(numberOfThreads: 1)
@@ -82,6 +83,20 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// Closes in the child what the parent has open beyond standard error. A descriptor that is closed by then is no error (glibc).
+    private static func closeDescriptors(_ actions: inout posix_spawn_file_actions_t) {
+        guard let directory = opendir("/proc/self/fd") else { return }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let descriptor = CInt(name), descriptor > STDERR_FILENO {
+                posix_spawn_file_actions_addclose(&actions, descriptor)
+            }
+        }
+    }
+
     private static func spawn(_ arguments: [String]) throws(RedisError) -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -100,6 +115,7 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        closeDescriptors(&actions)
 
         var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for string in strings { free(string) } }

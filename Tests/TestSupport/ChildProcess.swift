@@ -13,6 +13,7 @@ public struct ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        closeDescriptors(&actions)
         var texts = ([program] + arguments).map { strdup($0) } + [nil]
         defer { for text in texts { free(text) } }
         var id = pid_t()
@@ -35,5 +36,17 @@ public struct ChildProcess: Sendable {
     public func stop() {
         kill(id, SIGKILL)
         wait()
+    }
+}
+
+/// Closes in the child what this process has open: a socket that a child holds too would stay open when a test closes it.
+func closeDescriptors(_ actions: inout posix_spawn_file_actions_t) {
+    guard let directory = opendir("/proc/self/fd") else { return }
+    defer { closedir(directory) }
+    while let entry = readdir(directory) {
+        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if let descriptor = CInt(name), descriptor > 2 { posix_spawn_file_actions_addclose(&actions, descriptor) }
     }
 }

@@ -145,10 +145,14 @@ public actor TestRedis {
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        closeDescriptors(&actions)
         var strings: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for string in strings { free(string) } }
         var pid: pid_t = 0
-        let status = posix_spawnp(&pid, "redis-server", nil, &attributes, &strings, environ)
+        let status = posix_spawnp(&pid, "redis-server", &actions, &attributes, &strings, environ)
         guard status == 0 else { throw Failure(description: "redis-server: \(String(cString: strerror(status)))") }
         return pid
     }

@@ -65,7 +65,8 @@ extension Store {
             runArguments(thread, id) + [
                 RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
                 RedisArgument(request.model), RedisArgument(request.onBusy), RedisArgument(Self.pendingLimit),
-                key.isEmpty ? "" : RedisArgument(SHA256.digest(fingerprint).hexadecimal), RedisArgument(Self.idempotencySeconds),
+                key.isEmpty ? "" : RedisArgument(SHA256.digest(fingerprint).hexadecimal),
+                RedisArgument(Self.idempotencySeconds),
                 RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
             ]
         )

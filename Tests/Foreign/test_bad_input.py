@@ -338,8 +338,8 @@ def test_members_that_the_contract_does_not_know_are_ignored(rest, thread):
 @pytest.mark.parametrize(
     ["verb", "path", "allowed"],
     [
-        ("PUT", "/api/agent/x", {"GET", "HEAD", "DELETE", "OPTIONS"}),
-        ("POST", "/api/agent/x", {"GET", "HEAD", "DELETE", "OPTIONS"}),
+        ("PUT", "/api/agent/x", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
+        ("POST", "/api/agent/x", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
         ("GET", "/api/agent/x/execute", {"POST", "OPTIONS"}),
         ("PATCH", "/health", {"GET", "HEAD", "OPTIONS"}),
         ("DELETE", "/api/agent", {"GET", "HEAD", "OPTIONS"}),

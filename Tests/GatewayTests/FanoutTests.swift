@@ -182,7 +182,7 @@ struct FanoutTests {
 
     private func subscribers(of thread: String, _ store: Store) async throws -> Int64? {
         let channel = RedisArgument("thread:\(thread):live")
-        return try await store.redis.send(RedisCommand("PUBSUB", "NUMSUB", channel)).array?.last?.int
+        return try await store.redis.send(RedisCommand("PUBSUB", "SHARDNUMSUB", channel)).array?.last?.int
     }
 
     /// Asks until Redis has carried out what the loops have sent.

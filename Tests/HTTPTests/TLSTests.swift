@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import NIOCore
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -28,9 +29,11 @@ import Testing
                 )
             } _: { port, _ in
                 for (flags, version) in [("--http2", "http2"), ("--http1.1", "http1_1"), ("--no-alpn", "http1_1")] {
-                    try #expect(certificates.curl(flags, port: port) == ("\(version) https", 0))
+                    try await #expect(certificates.curl(flags, port: port) == ("\(version) https", 0))
                 }
-                try #expect(certificates.curl("--tls-max 1.1 --ciphers DEFAULT:@SECLEVEL=0", port: port).status == 35)
+                try await #expect(
+                    certificates.curl("--tls-max 1.1 --ciphers DEFAULT:@SECLEVEL=0", port: port).status == 35
+                )
             }
         }
     }
@@ -42,10 +45,10 @@ import Testing
             let stranger = try TestCertificates()
             try await withServer(tls: files, handler: echo) { port, _ in
                 let own = "--cert \(files.certificateChain) --key \(files.privateKey)"
-                try #expect(certificates.curl(own, port: port) == ("GET /a []", 0))
-                try #expect(certificates.curl("", port: port).output == "")
+                try await #expect(certificates.curl(own, port: port) == ("GET /a []", 0))
+                try await #expect(certificates.curl("", port: port).output == "")
                 let others = "--cert \(stranger.tlsFiles.certificateChain) --key \(stranger.tlsFiles.privateKey)"
-                try #expect(certificates.curl(others, port: port).output == "")
+                try await #expect(certificates.curl(others, port: port).output == "")
             }
             try stranger.remove()
         }
@@ -76,10 +79,10 @@ import Testing
     @Test func newConnectionsGetTheNewCertificate() async throws {
         try await withCertificates { certificates in
             try await withServer(tls: certificates.tlsFiles, handler: echo) { port, _ in
-                try #expect(certificates.curl("", port: port).status == 0)
+                try await #expect(certificates.curl("", port: port).status == 0)
                 // A certificate of another authority, which is the one that curl trusts from here on.
                 try certificates.issue()
-                while try certificates.curl("", port: port).status != 0 {}
+                while try await certificates.curl("", port: port).status != 0 {}
             }
         }
     }
@@ -95,7 +98,7 @@ import Testing
                 let plain = try await RawConnection.connect(port: port)
                 try await plain.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(await !plain.receive().contains("HTTP/1.1"))
-                try #expect(certificates.curl("", port: port).status == 0)
+                try await #expect(certificates.curl("", port: port).status == 0)
                 #expect(await silent.receive() == "")
                 #expect(await half.receive() == "")
             }
@@ -111,10 +114,13 @@ extension TestCertificates {
         _ arguments: String,
         port: Int,
         trusting authority: String? = nil
-    ) throws -> (output: String, status: Int32) {
+    ) async throws -> (output: String, status: Int32) {
         let command = "curl -s --cacert \(authority ?? self.authority) \(arguments) https://localhost:\(port)/a"
         let output = "\(directory)/output"
-        let status = try ChildProcess("/bin/sh", ["-c", command], output: output).wait()
+        // On a thread that may wait, as all tests share those of the tasks.
+        let status = try await NIOThreadPool.singleton.runIfActive {
+            try ChildProcess("/bin/sh", ["-c", command], output: output).wait()
+        }
         let file = try #require(fopen(output, "r"))
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 4_096)

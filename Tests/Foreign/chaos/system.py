@@ -152,7 +152,14 @@ class System:
         return [gateway.process for gateway in self.gateways] + self.workers
 
     def the_dead(self) -> list[str]:
-        """Those that ended though no fault ended them, with what they said last."""
+        """Those that ended though no fault ended them, with what they said last.
+
+        A process does not begin while Redis is away, and says so; those are started again, as what watches over processes does.
+        """
+        for worker in filter(could_not_begin, list(self.workers)):
+            self.replace_worker(worker)
+        for gateway in [gateway for gateway in self.gateways if could_not_begin(gateway.process)]:
+            self.replace_gateway(gateway)
         dead = [process for process in self.processes if process.child.poll() is not None]
         return [f"{process.child.args[1]} ended with {process.child.returncode}: {process.lines[-5:]}" for process in dead]
 
@@ -186,3 +193,8 @@ class System:
 def is_name(name: bytes | None, worker: Baud) -> bool:
     """A worker's name has its process id in it."""
     return re.search(rf"-{worker.child.pid}-\d+$", (name or b"").decode()) is not None
+
+
+def could_not_begin(process: Baud) -> bool:
+    said = process.lines[-1] if process.lines else ""
+    return process.child.poll() == 1 and said.startswith("baud: Redis is not available")

@@ -131,7 +131,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     }
     /// Unsent bytes that one stream may have before it counts as full.
     var streamWriteAhead: Int {
-        unsent < HTTPLimits.connectionWriteAhead ? HTTPLimits.streamWriteAhead : HTTPLimits.crowdedStreamWriteAhead
+        unsent < HTTPLimits.crowdedConnection ? HTTPLimits.streamWriteAhead : HTTPLimits.crowdedStreamWriteAhead
     }
 
     // MARK: Lifecycle

@@ -42,8 +42,10 @@ public struct HTTPLimits: Sendable, Equatable {
 extension HTTPLimits {
     /// Unsent bytes at which a stream stops being writable.
     static let streamWriteAhead = 64 * 1024
-    /// The same on a connection whose streams together have more unsent than ``connectionWriteAhead``.
+    /// The same on a connection whose streams together have more unsent than ``crowdedConnection``.
     static let crowdedStreamWriteAhead = 16 * 1024
+    static let crowdedConnection = 512 * 1024
+    /// Unsent bytes of a connection beyond which it gets less time to read.
     static let connectionWriteAhead = 4 * 1024 * 1024
     /// For so long a peer may read what was sent last, after everything is.
     static let lingerTime = TimeAmount.seconds(2)

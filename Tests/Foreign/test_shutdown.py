@@ -140,6 +140,6 @@ def test_h2load_loses_nothing_that_was_accepted(server):
     counts = {name: int(count) for count, name in re.findall(r"(\d+) (total|started|done|succeeded|failed|errored)", output)}
     codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
     assert counts["succeeded"] > 100, output
-    # Each client fails once: at its attempt to open a stream after the first GOAWAY, which it does not send any more.
-    assert counts["failed"] <= 8, output
+    # h2load counts as failed what it does not even send: after the first GOAWAY each place of a client tries at most once more.
+    assert counts["failed"] <= 8 * 16, output
     assert [int(code) for code in codes.groups()][1:] == [0, 0, 0], output

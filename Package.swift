@@ -113,7 +113,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench-server",
-            dependencies: ["RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, signals],
+            dependencies: ["RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging],
             path: "Sources/BenchServer",
             swiftSettings: settings
         ),

@@ -3,13 +3,8 @@ import RPC
 
 /// The streams that all get the same messages; bound to the one event loop there is.
 final class Audience {
-    private let eventLoop: any EventLoop
-    private let framed = frame(message())
+    private let framed = frame(ByteBuffer(repeating: messageByte, count: messageLength))
     private var members: [ObjectIdentifier: Member] = [:]
-
-    init(eventLoop: any EventLoop) {
-        self.eventLoop = eventLoop
-    }
 
     func join(_ stream: ServerStream) {
         let member = Member(stream, framed)
@@ -19,12 +14,9 @@ final class Audience {
         stream.start()
     }
 
-    /// Sends everybody a message in each of so many turns of the loop, then ends their streams.
-    func tell(rounds: Int) {
-        for member in members.values { rounds > 0 ? member.owe() : member.end() }
-        guard rounds > 0 else { return }
-        let audience = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.execute { audience.value.tell(rounds: rounds - 1) }
+    /// Sends everybody the message so many times, then ends their streams.
+    func tell(times: Int) {
+        for member in Array(members.values) { member.tell(times) }
     }
 }
 
@@ -40,21 +32,17 @@ private final class Member {
         self.framed = framed
     }
 
-    func owe() {
-        owed += 1
-        // With more than one the stream was full, and says when it is not.
-        if owed == 1 { pay() }
-    }
-
-    func end() {
+    func tell(_ times: Int) {
+        owed += times
         hasEnded = true
         pay()
     }
 
     func pay() {
-        while owed > 0, stream.isWritable {
+        var hasRoom = stream.isWritable
+        while owed > 0, hasRoom {
             owed -= 1
-            stream.send(framed: framed)
+            hasRoom = stream.send(framed: framed)
         }
         if hasEnded, owed == 0 { stream.finish(.ok) }
     }

@@ -21,7 +21,7 @@ struct BenchService {
         register("Stream", in: &router) { count, stream in Source(stream, count: count).pump() }
         register("Join", in: &router) { _, stream in audience.value.join(stream) }
         register("FanOut", in: &router) { count, stream in
-            audience.value.tell(rounds: count)
+            audience.value.tell(times: count)
             stream.send(ByteBuffer())
             stream.finish(.ok)
         }
@@ -44,8 +44,9 @@ struct BenchService {
 /// The answer of the gateway's health service, which keeps it as bytes, too.
 private let serving = ByteBuffer(bytes: HealthCheckResponse(status: .serving).serialized())
 
-/// A message of the size that is measured.
-func message() -> ByteBuffer { ByteBuffer(repeating: UInt8(ascii: "."), count: 256) }
+/// The messages that stream, in bytes, and what they consist of.
+let messageLength = 256
+let messageByte = UInt8(ascii: ".")
 
 /// One stream and the messages that it is still to send, as fast as its reader takes them; loop-bound.
 private final class Source {
@@ -60,9 +61,10 @@ private final class Source {
     }
 
     func pump() {
-        while count > 0, stream.isWritable {
+        var hasRoom = stream.isWritable
+        while count > 0, hasRoom {
             count -= 1
-            stream.send(message())
+            hasRoom = stream.send(length: messageLength) { $0.initializeMemory(as: UInt8.self, repeating: messageByte) }
         }
         if count == 0 { stream.finish(.ok) }
     }

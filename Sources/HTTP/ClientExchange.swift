@@ -28,7 +28,7 @@ public final class ClientExchange {
 
     public func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
-        stream?.send(bytes, after: BytePrefix())
+        _ = stream?.send(bytes, after: BytePrefix())
     }
 
     /// Ends the request.

@@ -92,7 +92,7 @@ public final class Exchange {
             return transport.send(head, contentLength: length, endsStream: true)
         }
         transport.send(head, contentLength: length, endsStream: false)
-        transport.send(body)
+        _ = transport.send(body)
         transport.sendEnd(trailers: nil)
     }
 
@@ -111,12 +111,28 @@ public final class Exchange {
         transport.send(head)
     }
 
-    /// Appends to a begun response. The bytes are shared, not copied, until they are framed.
+    /// Appends to a begun response. The bytes are shared, not copied, until they are framed,
+    /// unless they are few and have a prefix, which makes them this response's own.
     ///
     /// - Parameter prefix: goes before them.
-    public func write(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
-        guard response == .streaming, bytes.readableBytes > 0 || prefix.count > 0 else { return }
-        transport?.send(bytes, after: prefix)
+    /// - Returns: whether there is room for more; see ``isWritable``.
+    @discardableResult
+    public func write(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) -> Bool {
+        guard let transport, response == .streaming else { return false }
+        guard bytes.readableBytes > 0 || prefix.count > 0 else { return transport.isWritable }
+        return transport.send(bytes, after: prefix)
+    }
+
+    /// Appends to a begun response, without a buffer of their own, bytes that are encoded where they wait to be sent.
+    ///
+    /// - Parameters:
+    ///   - count: the number of bytes.
+    ///   - encode: fills all of them. It must not come back to the exchange.
+    /// - Returns: whether there is room for more; see ``isWritable``.
+    @discardableResult
+    public func write(count: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+        guard let transport, response == .streaming else { return false }
+        return count > 0 ? transport.send(count: count, encode) : transport.isWritable
     }
 
     /// Ends a begun response. Trailers go out in HTTP/2, and in HTTP/1.1 as those of the chunked coding.

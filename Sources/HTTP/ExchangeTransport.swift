@@ -5,13 +5,14 @@ import NIOCore
 /// An enumeration rather than a protocol: there are two, and a call through it is a direct one.
 enum ExchangeTransport {
     case http1(HTTP1Connection)
-    case http2(HTTP2Stream)
+    /// Its connection holds a stream until that is closed, and then the exchange is, too.
+    case http2(Unmanaged<HTTP2Stream>)
 
     /// Whether fewer bytes wait to be sent than may wait.
     var isWritable: Bool {
         switch self {
         case .http1(let connection): connection.isWritable
-        case .http2(let stream): stream.isWritable
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.isWritable }
         }
     }
 
@@ -27,7 +28,7 @@ enum ExchangeTransport {
     func bodyConsumed(_ count: Int) {
         switch self {
         case .http1(let connection): connection.bodyConsumed(count)
-        case .http2(let stream): stream.bodyConsumed(count)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.bodyConsumed(count) }
         }
     }
 
@@ -35,7 +36,7 @@ enum ExchangeTransport {
     func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
         switch self {
         case .http1(let connection): connection.send(head, contentLength: contentLength, endsStream: endsStream)
-        case .http2(let stream): stream.send(head, contentLength: contentLength, endsStream: endsStream)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.send(head, contentLength: contentLength, endsStream: endsStream) }
         }
     }
 
@@ -43,31 +44,46 @@ enum ExchangeTransport {
     func send(_ head: PreparedHead) {
         switch self {
         case .http1(let connection): connection.send(head.head, contentLength: nil, endsStream: false)
-        case .http2(let stream): stream.send(head)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.send(head) }
         }
     }
 
-    func send(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+    /// Queues a part of the body, and tells whether there is room for more.
+    func send(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) -> Bool {
         switch self {
         case .http1(let connection):
             if prefix.count > 0 { connection.send(prefix.buffer) }
             if bytes.readableBytes > 0 { connection.send(bytes) }
+            return connection.isWritable
         case .http2(let stream):
-            stream.send(bytes, after: prefix)
+            return stream._withUnsafeGuaranteedRef { $0.send(bytes, after: prefix) }
         }
+    }
+
+    /// Queues a part of the body that `fill` writes in its place, and tells whether there is room for more.
+    func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+        if case .http2(let stream) = self, count <= OutboundBody.joinedLength {
+            return stream._withUnsafeGuaranteedRef { $0.send(count: count, fill) }
+        }
+        var bytes = ByteBuffer()
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+            fill(UnsafeMutableRawBufferPointer(rebasing: target[..<count]))
+            return count
+        }
+        return send(bytes)
     }
 
     func sendEnd(trailers: HTTPHeaders?) {
         switch self {
         case .http1(let connection): connection.sendEnd(trailers: trailers)
-        case .http2(let stream): stream.sendEnd(trailers: trailers)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.sendEnd(trailers: trailers) }
         }
     }
 
     func sendEnd(_ trailers: PreparedTrailers) {
         switch self {
         case .http1(let connection): connection.sendEnd(trailers: trailers.headers)
-        case .http2(let stream): stream.sendEnd(trailers)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.sendEnd(trailers) }
         }
     }
 
@@ -75,7 +91,7 @@ enum ExchangeTransport {
     func abort() {
         switch self {
         case .http1(let connection): connection.abort()
-        case .http2(let stream): stream.abort()
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.abort() }
         }
     }
 }

@@ -425,7 +425,8 @@ extension HTTP2Connection {
     /// Hands a new request to the server's handler.
     func accept(_ head: RequestHead, body: InboundBody, on stream: HTTP2Stream) {
         guard case .server(let handler) = role, let context else { return }
-        let exchange = Exchange(request: head, transport: .http2(stream), eventLoop: context.eventLoop, body: body)
+        let transport = ExchangeTransport.http2(.passUnretained(stream))
+        let exchange = Exchange(request: head, transport: transport, eventLoop: context.eventLoop, body: body)
         stream.sink = .server(exchange)
         handler(exchange)
     }

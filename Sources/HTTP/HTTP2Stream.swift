@@ -29,8 +29,8 @@ enum HTTP2Sink {
 /// application code runs, and nothing is submitted, while nghttp2 is on the stack. The connection holds a stream from
 /// its first header field until nghttp2 has closed it.
 final class HTTP2Stream {
-    /// Nil once closed.
-    @exclusivity(unchecked) private(set) var connection: HTTP2Connection?
+    /// Nil once closed; until then the connection is there, and holds this. It is called without a reference counted.
+    @exclusivity(unchecked) private var link: Unmanaged<HTTP2Connection>?
     var id: Int32
     @exclusivity(unchecked) var sink = HTTP2Sink.none
 
@@ -86,8 +86,10 @@ final class HTTP2Stream {
 
     init(id: Int32, connection: HTTP2Connection) {
         self.id = id
-        self.connection = connection
+        link = .passUnretained(connection)
     }
+
+    var connection: HTTP2Connection? { link?.takeUnretainedValue() }
 }
 
 // MARK: - Recording, from within nghttp2
@@ -153,13 +155,21 @@ extension HTTP2Stream {
     }
 
     private func record(_ event: Events) {
-        if events.isEmpty { connection?.touch(self) }
+        if events.isEmpty { link?._withUnsafeGuaranteedRef { $0.touch(self) } }
         events.insert(event)
     }
 
     /// nghttp2 asks for the next DATA frame.
     func fill(_ target: UnsafeMutableRawBufferPointer, flags: UnsafeMutablePointer<UInt32>) -> Int {
-        guard let connection else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
+        guard let link else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
+        return link._withUnsafeGuaranteedRef { fill(target, flags: flags, $0) }
+    }
+
+    private func fill(
+        _ target: UnsafeMutableRawBufferPointer,
+        flags: UnsafeMutablePointer<UInt32>,
+        _ connection: HTTP2Connection
+    ) -> Int {
         let count = outbound.take(into: target)
         if count > 0 {
             progressed = true
@@ -269,7 +279,7 @@ extension HTTP2Stream {
     /// The stream is over: its sink is told, once, and let go.
     func close(_ reason: CloseReason) {
         connection?.unsent -= outbound.count
-        connection = nil
+        link = nil
         outbound.removeAll()
         let sink = self.sink
         self.sink = .none
@@ -299,8 +309,8 @@ extension HTTP2Stream {
 
 extension HTTP2Stream {
     var isWritable: Bool {
-        guard let connection else { return false }
-        let hasRoom = outbound.count < connection.streamWriteAhead
+        guard let link else { return false }
+        let hasRoom = link._withUnsafeGuaranteedRef { outbound.count < $0.streamWriteAhead }
         if !hasRoom { awaitsRoom = true }
         return hasRoom
     }
@@ -345,13 +355,27 @@ extension HTTP2Stream {
         }
     }
 
-    func send(_ bytes: ByteBuffer, after prefix: BytePrefix) {
-        guard let connection, !outboundEnded else { return }
-        let unsent = outbound.count
+    /// Queues a part of the body, and tells whether there is room for more.
+    func send(_ bytes: ByteBuffer, after prefix: BytePrefix) -> Bool {
+        guard let link, !outboundEnded else { return false }
         outbound.append(bytes, after: prefix)
-        connection.unsent += outbound.count - unsent
-        if outbound.count >= connection.streamWriteAhead { awaitsRoom = true }
+        return link._withUnsafeGuaranteedRef { queued(prefix.count + bytes.readableBytes, $0) }
+    }
+
+    /// Queues a part of the body, of at most ``OutboundBody/joinedLength`` bytes, which `fill` writes in its place; tells
+    /// whether there is room for more.
+    func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+        guard let link, !outboundEnded else { return false }
+        fill(outbound.join(count))
+        return link._withUnsafeGuaranteedRef { queued(count, $0) }
+    }
+
+    private func queued(_ count: Int, _ connection: HTTP2Connection) -> Bool {
+        connection.unsent += count
         resume(connection)
+        let hasRoom = outbound.count < connection.streamWriteAhead
+        if !hasRoom { awaitsRoom = true }
+        return hasRoom
     }
 
     func sendEnd(trailers: HTTPHeaders?) {

@@ -39,10 +39,11 @@ public struct BytePrefix: Sendable {
     /// Moves as many as fit to the start of `target`, and returns how many those were.
     mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
         let taken = min(count, target.count)
-        for index in 0..<taken {
-            target[index] = UInt8(truncatingIfNeeded: bytes)
-            bytes >>= 8
+        withUnsafeBytes(of: bytes.littleEndian) { source in
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<taken]))
         }
+        // All eight shifted out leave nothing.
+        bytes = bytes >> (taken * 8)
         count -= taken
         return taken
     }

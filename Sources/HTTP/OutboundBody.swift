@@ -1,42 +1,98 @@
 import NIOCore
 
-/// The unsent bytes of one stream: a queue of shared buffers, copied once, into the frame.
+/// The unsent bytes of one stream, each copied once, into its frame.
+///
+/// What is long, or shared with other streams, is queued as it is. Short messages of this stream alone are joined behind
+/// one another as they come, so that thousands of them are neither as many places in a queue nor as many allocations.
+/// The one buffer that most responses consist of is neither queued nor joined.
 struct OutboundBody {
+    /// A buffer, with what goes before it, or a block.
     private struct Piece {
-        var prefix = BytePrefix()
-        /// Nil rather than an empty buffer, which would be a counted reference all the same.
-        var bytes: ByteBuffer?
+        private var prefix = BytePrefix()
+        private var buffer: ByteBuffer?
+        private var block: MessageBlock?
+        /// Bytes of the buffer that are taken, and that are there.
+        private var (taken, end) = (0, 0)
 
-        var count: Int { prefix.count + (bytes?.readableBytes ?? 0) }
+        init() {}
+
+        init(_ bytes: ByteBuffer, after prefix: BytePrefix) {
+            self.prefix = prefix
+            buffer = bytes
+            end = bytes.readableBytes
+        }
+
+        init(_ block: MessageBlock) {
+            self.block = block
+        }
+
+        /// What is left of it. A block can have grown.
+        var count: Int { prefix.count + end - taken + (block?.count ?? 0) }
 
         mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
+            if let block { return block.take(into: target) }
             let start = prefix.count > 0 ? prefix.take(into: target) : 0
-            let length = min(bytes?.readableBytes ?? 0, target.count - start)
+            let length = min(end - taken, target.count - start)
             guard length > 0 else { return start }
-            bytes?.readWithUnsafeReadableBytes { source in
+            buffer?.withUnsafeReadableBytes {
                 UnsafeMutableRawBufferPointer(rebasing: target[start...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<length]))
-                return length
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[taken..<(taken + length)]))
             }
+            taken += length
             return start + length
         }
     }
 
-    /// What is to be taken from next; a short response consists of this one, and no queue is made.
+    /// Messages up to this length are joined.
+    static let joinedLength = 1024
+    /// The largest block, which fills a frame. The first ones are smaller, for streams that never have much to send.
+    private static let blockCapacity = 16 * 1024
+
+    /// What is to be taken from next.
     private var current = Piece()
     private var queue: [Piece] = []
     /// The first piece of the queue that is not taken.
     private var first = 0
+    /// The last piece of all, if messages are being joined to it.
+    private var open: MessageBlock?
     /// Bytes that wait.
     private(set) var count = 0
 
+    /// - Parameter prefix: goes before the bytes. One that is not empty tells that they are this stream's alone.
     mutating func append(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
-        let piece = Piece(prefix: prefix, bytes: bytes)
-        if count == 0 { current = piece } else { queue.append(piece) }
-        count += piece.count
+        let length = prefix.count + bytes.readableBytes
+        if count > 0, prefix.count > 0, length <= Self.joinedLength {
+            var prefix = prefix
+            let target = join(length)
+            let start = prefix.take(into: target)
+            bytes.withUnsafeReadableBytes {
+                UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyMemory(from: $0)
+            }
+        } else {
+            append(Piece(bytes, after: prefix))
+            open = nil
+            count += length
+        }
     }
 
-    /// Moves as much as fits into `target`, joining small buffers, and returns how much that was.
+    /// The place of a message of up to ``joinedLength`` bytes, to be filled by the caller.
+    mutating func join(_ length: Int) -> UnsafeMutableRawBufferPointer {
+        if let open, open.room >= length {
+            count += length
+            return open.append(length)
+        }
+        let block = MessageBlock(capacity: min(max(Self.joinedLength, 2 * count), Self.blockCapacity))
+        append(Piece(block))
+        open = block
+        count += length
+        return block.append(length)
+    }
+
+    private mutating func append(_ piece: consuming Piece) {
+        if count == 0 { current = piece } else { queue.append(piece) }
+    }
+
+    /// Moves as much as fits into `target` and returns how much that was.
     mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
         var filled = 0
         while filled < target.count, filled < count {
@@ -50,14 +106,15 @@ struct OutboundBody {
 
     mutating func removeAll() {
         current = Piece()
+        open = nil
         if !queue.isEmpty { queue = [] }
         (first, count) = (0, 0)
     }
 
-    /// Goes on to the next piece; the place of a taken one in the queue is let go in bulk.
+    /// Goes on to the next piece; the places of taken ones in the queue are let go in bulk.
     private mutating func advance() {
-        current = queue[first]
-        queue[first] = Piece()
+        current = Piece()
+        swap(&current, &queue[first])
         first += 1
         if first >= 32, first * 2 >= queue.count {
             queue.removeFirst(first)

@@ -16,10 +16,13 @@ extension Exchange {
     }
 
     /// - Parameter compression: what this message is compressed with; it was announced at the start.
-    func writeMessage(_ message: ByteBuffer, compression: Compression? = nil) {
-        let compressed = compression?.compress(message)
-        let sent = compressed ?? message
-        write(sent, after: Framing.prefix(of: sent, flag: compressed == nil ? 0 : 1))
+    /// - Returns: whether there is room for another message.
+    @discardableResult
+    func writeMessage(_ message: ByteBuffer, compression: Compression? = nil) -> Bool {
+        if let compression, let compressed = compression.compress(message) {
+            return write(compressed, after: Framing.prefix(ofLength: compressed.readableBytes, flag: 1))
+        }
+        return write(message, after: Framing.prefix(ofLength: message.readableBytes, flag: 0))
     }
 
     /// Ends the call: with trailers, or, where nothing was sent, with the one head that is head and trailers in one.

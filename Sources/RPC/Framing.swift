@@ -27,9 +27,9 @@ enum Framing {
         return frame(compressed, flag: 1)
     }
 
-    /// What goes before the message.
-    static func prefix(of message: ByteBuffer, flag: UInt8) -> BytePrefix {
-        let length = UInt32(clamping: message.readableBytes).bigEndian
+    /// What goes before a message of so many bytes.
+    static func prefix(ofLength length: Int, flag: UInt8) -> BytePrefix {
+        let length = UInt32(clamping: length).bigEndian
         return BytePrefix(UInt64(flag) | UInt64(length) << 8, count: prefixLength)
     }
 

@@ -90,7 +90,7 @@ public struct MethodRouter: Sendable {
         do {
             let message = body.extracting(Framing.prefixLength...)
             let reply = try handler(message, CallContext(request, options.begun()))
-            return ImmediateAnswer(.call, prefix: Framing.prefix(of: reply, flag: 0), reply, .ok)
+            return ImmediateAnswer(.call, prefix: Framing.prefix(ofLength: reply.readableBytes, flag: 0), reply, .ok)
         } catch {
             let status = Status(answering: error, path: request.path, logger: logger)
             return ImmediateAnswer(ResponseHead(failing: status))

@@ -30,7 +30,7 @@ public final class ServerStream {
     private var inboundEnded = false
     private var isDelivering = false
     private var compression: Compression?
-    private var isOpen = true
+    @exclusivity(unchecked) private var isOpen = true
 
     init(_ exchange: Exchange, _ options: CallOptions, limit: Int) {
         self.exchange = exchange
@@ -58,17 +58,40 @@ public final class ServerStream {
     /// Sends a message.
     ///
     /// - Parameter isCompressed: whether to compress it, where that was allowed at the start and makes it shorter.
-    public func send(_ message: ByteBuffer, isCompressed: Bool = false) {
-        guard isOpen else { return }
-        start(allowsCompression: isCompressed)
-        exchange.writeMessage(message, compression: isCompressed ? compression : nil)
+    /// - Returns: ``isWritable``, as it is from now on.
+    @discardableResult
+    public func send(_ message: ByteBuffer, isCompressed: Bool = false) -> Bool {
+        guard isOpen else { return false }
+        if !exchange.hasResponded { start(allowsCompression: isCompressed) }
+        return exchange.writeMessage(message, compression: isCompressed ? compression : nil)
+    }
+
+    /// Sends a message that is encoded where it waits to be sent, without a buffer of its own: the cheapest way for one
+    /// that goes to this stream alone.
+    ///
+    /// - Parameters:
+    ///   - length: of the message, in bytes.
+    ///   - encode: fills all of them. It must not come back to the stream.
+    /// - Returns: ``isWritable``, as it is from now on.
+    @discardableResult
+    public func send(length: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+        guard isOpen else { return false }
+        if !exchange.hasResponded { start() }
+        return exchange.write(count: Framing.prefixLength + length) { target in
+            target[0] = 0
+            target.storeBytes(of: UInt32(clamping: length).bigEndian, toByteOffset: 1, as: UInt32.self)
+            encode(UnsafeMutableRawBufferPointer(rebasing: target[Framing.prefixLength...]))
+        }
     }
 
     /// Sends a message that ``frame(_:)`` has framed; the bytes are shared with every other stream they are sent to.
-    public func send(framed message: ByteBuffer) {
-        guard isOpen else { return }
-        start()
-        exchange.write(message)
+    ///
+    /// - Returns: ``isWritable``, as it is from now on.
+    @discardableResult
+    public func send(framed message: ByteBuffer) -> Bool {
+        guard isOpen else { return false }
+        if !exchange.hasResponded { start() }
+        return exchange.write(message)
     }
 
     /// Ends the call; a second time it does nothing.

@@ -1,1 +1,2 @@
+#include <malloc.h> // malloc_usable_size, which Glibc leaves out
 #include <nghttp2/nghttp2.h>

@@ -16,6 +16,9 @@ public final class ClientExchange {
     /// Called exactly once. A stream reset with REFUSED_STREAM was not acted upon and may be sent again.
     public var onClose: ((CloseReason) -> Void)?
 
+    /// What has arrived and is not delivered; see ``HTTP2Stream``.
+    var arrivedHead: ResponseHead?
+    var arrivedTrailers: HTTPHeaders?
     private var stream: HTTP2Stream?
 
     init(stream: HTTP2Stream, eventLoop: any EventLoop) {
@@ -48,16 +51,16 @@ public final class ClientExchange {
 }
 
 extension ClientExchange {
-    func received(_ head: ResponseHead) {
-        onHead?(head)
+    func receivedHead() {
+        if let head = arrivedHead.take() { onHead?(head) }
     }
 
     func received(_ bytes: ByteBuffer) {
         onData?(bytes)
     }
 
-    func receivedEnd(trailers: HTTPHeaders?) {
-        onEnd?(trailers)
+    func receivedEnd() {
+        onEnd?(arrivedTrailers.take())
     }
 
     func becameWritable() {

@@ -35,8 +35,10 @@ enum ExchangeTransport {
     /// Sends a head, and with `endsStream` nothing after it.
     func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
         switch self {
-        case .http1(let connection): connection.send(head, contentLength: contentLength, endsStream: endsStream)
-        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.send(head, contentLength: contentLength, endsStream: endsStream) }
+        case .http1(let connection):
+            connection.send(head, contentLength: contentLength, endsStream: endsStream)
+        case .http2(let stream):
+            stream._withUnsafeGuaranteedRef { $0.send(head, contentLength: contentLength, endsStream: endsStream) }
         }
     }
 

@@ -462,6 +462,11 @@ extension HTTP2Connection {
         scheduleFlush()
     }
 
+    /// Breaks a stream off that is still open then.
+    func abort(_ stream: HTTP2Stream, at deadline: NIODeadline) {
+        context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak stream] in stream?.abort() }
+    }
+
     /// Opens a stream for a request; false when that is no longer possible.
     func open(_ stream: HTTP2Stream, _ head: RequestHead, endsStream: Bool) -> Bool {
         guard isAvailable, let session else { return false }

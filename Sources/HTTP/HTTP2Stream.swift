@@ -41,8 +41,6 @@ final class HTTP2Stream {
     // Recorded for delivery.
     @exclusivity(unchecked) private var events = Events()
     @exclusivity(unchecked) private var requestHead: RequestHead?
-    private var responseHead: ResponseHead?
-    private var trailers: HTTPHeaders?
     @exclusivity(unchecked) private var data = Data.none
     private var closeCode: UInt32 = 0
 
@@ -101,12 +99,13 @@ extension HTTP2Stream {
     }
 
     func recordHead(_ head: ResponseHead) {
-        responseHead = head
+        guard case .client(let exchange) = sink else { return }
+        exchange.arrivedHead = head
         record(.head)
     }
 
     func recordTrailers(_ trailers: HTTPHeaders) {
-        self.trailers = trailers
+        if case .client(let exchange) = sink { exchange.arrivedTrailers = trailers }
     }
 
     /// - Parameter bytes: good until this read is delivered.
@@ -253,9 +252,9 @@ extension HTTP2Stream {
             // Trailers of a request carry nothing that any handler here asks for.
             if events.contains(.end) { exchange.receivedEnd(.success(())) }
         case .client(let exchange):
-            if let head = responseHead.take() { exchange.received(head) }
+            if events.contains(.head) { exchange.receivedHead() }
             if let data = takeData() { exchange.received(data) }
-            if events.contains(.end) { exchange.receivedEnd(trailers: trailers) }
+            if events.contains(.end) { exchange.receivedEnd() }
         }
     }
 
@@ -352,6 +351,7 @@ extension HTTP2Stream {
             outboundTrailers = .prepared(trailers)
             outboundEnded = true
             connection.submit { submit(head, in: $0) }
+            if let expiry = answer.expiry { connection.abort(self, at: expiry) }
         }
     }
 

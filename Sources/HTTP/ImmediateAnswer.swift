@@ -8,15 +8,28 @@ public struct ImmediateAnswer {
     }
 
     let content: Content
+    /// When what is not sent by then is given up, on HTTP/2; nil for never.
+    let expiry: NIODeadline?
 
     /// A body of one buffer, with a few bytes before it, between a head and trailers that many answers share.
-    public init(_ head: PreparedHead, prefix: BytePrefix, _ body: ByteBuffer, _ trailers: PreparedTrailers) {
+    ///
+    /// - Parameter expiry: when the stream is reset, should its peer not have made room for the body by then. Of a body
+    ///   that fits into a window it is not worth its timer.
+    public init(
+        _ head: PreparedHead,
+        prefix: BytePrefix,
+        _ body: ByteBuffer,
+        _ trailers: PreparedTrailers,
+        expiry: NIODeadline? = nil
+    ) {
         content = .body(head.fields, prefix, body, trailers: trailers.fields)
+        self.expiry = expiry
     }
 
     /// A head that is all there is.
     public init(_ head: ResponseHead) {
         content = .head(head)
+        expiry = nil
     }
 }
 
@@ -24,7 +37,8 @@ public struct ImmediateAnswer {
 public struct BytePrefix: Sendable {
     /// The bytes from the lowest to the highest.
     private var bytes: UInt64 = 0
-    private(set) var count = 0
+    private var length = UInt8(0)
+    var count: Int { Int(length) }
 
     public init() {}
 
@@ -33,7 +47,7 @@ public struct BytePrefix: Sendable {
     ///   - count: how many of them count, at most 8.
     public init(_ bytes: UInt64, count: Int) {
         self.bytes = bytes
-        self.count = min(max(0, count), 8)
+        length = UInt8(min(max(0, count), 8))
     }
 
     /// Moves as many as fit to the start of `target`, and returns how many those were.
@@ -44,7 +58,7 @@ public struct BytePrefix: Sendable {
         }
         // All eight shifted out leave nothing.
         bytes = bytes >> (taken * 8)
-        count -= taken
+        length -= UInt8(taken)
         return taken
     }
 

@@ -19,7 +19,8 @@ struct InboundBody {
         case deliverLast(DataReader, ByteBuffer?, EndReader, Result<Void, BodyError>)
     }
 
-    private enum State {
+    /// Apart from the exchange, of which it would be a third.
+    private indirect enum State {
         /// Nobody reads yet.
         case kept(ByteBuffer?, end: Result<Void, BodyError>?)
         case collecting(ByteBuffer?, limit: Int, Collector)

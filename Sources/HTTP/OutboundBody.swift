@@ -12,14 +12,14 @@ struct OutboundBody {
         private var buffer: ByteBuffer?
         private var block: MessageBlock?
         /// Bytes of the buffer that are taken, and that are there.
-        private var (taken, end) = (0, 0)
+        private var (taken, end) = (UInt32(0), UInt32(0))
 
         init() {}
 
         init(_ bytes: ByteBuffer, after prefix: BytePrefix) {
             self.prefix = prefix
             buffer = bytes
-            end = bytes.readableBytes
+            end = UInt32(bytes.readableBytes)
         }
 
         init(_ block: MessageBlock) {
@@ -27,18 +27,19 @@ struct OutboundBody {
         }
 
         /// What is left of it. A block can have grown.
-        var count: Int { prefix.count + end - taken + (block?.count ?? 0) }
+        var count: Int { prefix.count + Int(end - taken) + (block?.count ?? 0) }
 
         mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
             if let block { return block.take(into: target) }
             let start = prefix.count > 0 ? prefix.take(into: target) : 0
-            let length = min(end - taken, target.count - start)
+            let first = Int(taken)
+            let length = min(Int(end) - first, target.count - start)
             guard length > 0 else { return start }
             buffer?.withUnsafeReadableBytes {
                 UnsafeMutableRawBufferPointer(rebasing: target[start...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[taken..<(taken + length)]))
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[first..<(first + length)]))
             }
-            taken += length
+            taken += UInt32(length)
             return start + length
         }
     }

@@ -6,28 +6,21 @@ import Glibc
 /// Every stream makes nghttp2 ask for the same dozen small blocks and give them back. Those are kept here in a list for
 /// each size, which costs a tenth of what `malloc` and `free` do.
 final class SessionMemory {
-    /// Precedes each block: the list it belongs to, and how much it holds.
-    private struct Header {
-        var list: Int
-        var capacity: Int
-    }
-
-    /// Blocks hold 32 bytes times a power of two; larger ones than the last list's are not kept.
-    private static let listCount = 6
-    private static let smallest = 32
-    private static let largest = smallest << (listCount - 1)
+    /// Blocks are kept by what `malloc` has made of their size: 24 bytes and multiples of 16 more, up to this.
+    private static let largest = 24 + 16 * (listCount - 1)
+    private static let listCount = 64
     /// Bytes that may be kept without use.
     private static let keptLimit = 1 << 20
 
     /// The first free block of each size; a free block begins with the pointer to the next one.
-    @exclusivity(unchecked) private var free = InlineArray<6, UnsafeMutableRawPointer?>(repeating: nil)
+    @exclusivity(unchecked) private var free = InlineArray<64, UnsafeMutableRawPointer?>(repeating: nil)
     @exclusivity(unchecked) private var kept = 0
 
     deinit {
         for list in 0..<Self.listCount {
             while let block = free[list] {
                 free[list] = block.load(as: UnsafeMutableRawPointer?.self)
-                Glibc.free(block - MemoryLayout<Header>.size)
+                Glibc.free(block)
             }
         }
     }
@@ -62,43 +55,32 @@ final class SessionMemory {
     }
 
     private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        guard size <= Self.largest else { return Self.block(list: -1, capacity: size) }
-        let list = size <= Self.smallest ? 0 : Int.bitWidth - (size - 1).leadingZeroBitCount - 5
-        guard let block = free[list] else { return Self.block(list: list, capacity: Self.smallest << list) }
+        guard size <= Self.largest else { return malloc(size) }
+        let list = (max(size, 24) - 9) / 16
+        guard let block = free[list] else { return malloc(size) }
         free[list] = block.load(as: UnsafeMutableRawPointer?.self)
-        kept -= Self.smallest << list
+        kept -= malloc_usable_size(block)
         return block
     }
 
     private func release(_ block: UnsafeMutableRawPointer?) {
         guard let block else { return }
-        let header = Self.header(of: block)
-        guard header.list >= 0, kept + header.capacity <= Self.keptLimit else {
-            return Glibc.free(block - MemoryLayout<Header>.size)
-        }
-        block.storeBytes(of: free[header.list], as: UnsafeMutableRawPointer?.self)
-        free[header.list] = block
-        kept += header.capacity
+        let capacity = malloc_usable_size(block)
+        guard capacity <= Self.largest, kept + capacity <= Self.keptLimit else { return Glibc.free(block) }
+        // Of an allocator with other sizes, down to what surely fits.
+        let list = (capacity - 8) / 16 - 1
+        block.storeBytes(of: free[list], as: UnsafeMutableRawPointer?.self)
+        free[list] = block
+        kept += capacity
     }
 
     private func reallocate(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
         guard let block else { return allocate(size) }
-        let capacity = Self.header(of: block).capacity
+        let capacity = malloc_usable_size(block)
         if size <= capacity { return block }
         guard let larger = allocate(size) else { return nil }
         larger.copyMemory(from: block, byteCount: capacity)
         release(block)
         return larger
-    }
-
-    private static func header(of block: UnsafeMutableRawPointer) -> Header {
-        (block - MemoryLayout<Header>.size).load(as: Header.self)
-    }
-
-    private static func block(list: Int, capacity: Int) -> UnsafeMutableRawPointer? {
-        let (size, overflow) = capacity.addingReportingOverflow(MemoryLayout<Header>.size)
-        guard !overflow, let start = malloc(size) else { return nil }
-        start.storeBytes(of: Header(list: list, capacity: capacity), as: Header.self)
-        return start + MemoryLayout<Header>.size
     }
 }

@@ -27,6 +27,9 @@ struct CallOptions {
         return options
     }
 
+    /// When an answer that the caller makes no room for is given up.
+    var stuckDeadline: NIODeadline? { deadline.map { $0 + .seconds(1) } }
+
     /// Whether the caller leaves no time at all.
     var isExpired: Bool { timeout.map { $0 <= .zero } ?? false }
 }

@@ -43,12 +43,12 @@ extension Exchange {
     /// when the exchange is closed.
     ///
     /// An answer can be stuck behind a window that the caller keeps closed; then a reset follows a second later.
-    func schedule(_ deadline: NIODeadline?, _ expire: @escaping () -> Void) -> Scheduled<Void>? {
-        guard let deadline else { return nil }
+    func schedule(_ options: CallOptions, _ expire: @escaping () -> Void) -> Scheduled<Void>? {
+        guard let deadline = options.deadline, let stuckDeadline = options.stuckDeadline else { return nil }
         let loop = eventLoop.assumeIsolated()
         return loop.scheduleTask(deadline: deadline) {
             expire()
-            loop.scheduleTask(in: .seconds(1)) { self.reset() }
+            loop.scheduleTask(deadline: stuckDeadline) { self.reset() }
         }
     }
 }

@@ -13,8 +13,7 @@ public struct MethodRouter: Sendable {
         case local(LocalHandler)
         case unary(UnaryCall.Handler)
         case serverStreaming(@Sendable (ByteBuffer, CallContext, ServerStream) -> Void)
-        case streaming(@Sendable (CallContext, ServerStream) -> Void)
-        case asyncStreaming(StreamingCall.Handler)
+        case streaming(StreamingCall.Handler)
     }
 
     private var methods: [String: Method] = [:]
@@ -59,22 +58,17 @@ public struct MethodRouter: Sendable {
         methods[path] = .serverStreaming(handler)
     }
 
-    /// A method whose caller streams: client streaming or both ways. The handler sets the stream's callbacks.
-    public mutating func streaming(
-        _ path: String,
-        _ handler: @escaping @Sendable (CallContext, ServerStream) -> Void
-    ) {
-        methods[path] = .streaming(handler)
-    }
-
-    /// A method whose caller streams, with an asynchronous handler: the call ends when it returns or throws. Its task is
-    /// cancelled when the caller has gone or the deadline has passed.
+    /// A method whose caller streams: client streaming or both ways. The call ends when the handler returns or throws.
+    /// Its task is cancelled when the caller has gone or the deadline has passed.
     public mutating func streaming(
         _ path: String,
         _ handler: @escaping @Sendable (CallContext, RequestMessages, ResponseWriter) async throws -> Void
     ) {
-        methods[path] = .asyncStreaming(handler)
+        methods[path] = .streaming(handler)
     }
+
+    /// Replies up to this length are not held to their deadline: they fit into the window that a peer grants at first.
+    private static let shortReply = 32 * 1024
 
     /// The paths of all methods.
     public var paths: [String] { methods.keys.sorted() }
@@ -89,8 +83,11 @@ public struct MethodRouter: Sendable {
         else { return nil }
         do {
             let message = body.extracting(Framing.prefixLength...)
-            let reply = try handler(message, CallContext(request, options.begun()))
-            return ImmediateAnswer(.call, prefix: Framing.prefix(ofLength: reply.readableBytes, flag: 0), reply, .ok)
+            let options = options.begun()
+            let reply = try handler(message, CallContext(request, options))
+            let prefix = Framing.prefix(ofLength: reply.readableBytes, flag: 0)
+            let expiry = reply.readableBytes > Self.shortReply ? options.stuckDeadline : nil
+            return ImmediateAnswer(.call, prefix: prefix, reply, .ok, expiry: expiry)
         } catch {
             let status = Status(answering: error, path: request.path, logger: logger)
             return ImmediateAnswer(ResponseHead(failing: status))
@@ -162,16 +159,12 @@ public struct MethodRouter: Sendable {
         case .unary(let handler):
             UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
         case .serverStreaming(let handler):
-            let stream = ServerStream(exchange, options, limit: limit)
+            let stream = ServerStream(exchange, options)
             stream.readMessage(options, limit: limit) { message, request in
                 let context = CallContext(request, options, requestWasCompressed: message.wasCompressed)
                 handler(message.bytes, context, stream)
             }
         case .streaming(let handler):
-            let stream = ServerStream(exchange, options, limit: limit)
-            handler(CallContext(exchange.request, options), stream)
-            stream.readMessages()
-        case .asyncStreaming(let handler):
             let call = StreamingCall(exchange, options, limit: limit, logger: logger)
             call.start(CallContext(exchange.request, options), handler)
         }

@@ -6,42 +6,32 @@ public import NIOCore
 /// Whoever pushes looks at ``isWritable`` before each message, or coalesces: what is sent while it is false is queued
 /// all the same. A message sent in one tick of the loop leaves with all others of that tick.
 public final class ServerStream {
-    public let eventLoop: any EventLoop
     /// Called when the unsent bytes fell below 32 KiB, after ``isWritable`` was false.
-    public var onWritable: (() -> Void)?
+    public var onWritable: (() -> Void)? {
+        get { exchange.onWritable }
+        set { exchange.onWritable = newValue }
+    }
+    /// Called when the server begins to shut down; the stream should come to an end with ``finish(_:trailing:)``.
+    public var onDrain: (() -> Void)? {
+        get { exchange.onDrain }
+        set { exchange.onDrain = newValue }
+    }
     /// Called once, when the call is over for whatever reason; the caller's cancellation and the deadline come this way.
     public var onClose: (() -> Void)?
-    /// Called when the server begins to shut down; the stream should come to an end with ``finish(_:trailing:)``.
-    public var onDrain: (() -> Void)?
-    /// Called for each message of the caller, in a call declared with `streaming`. Messages that arrive before it is
-    /// set, within the handler, are lost.
-    public var onMessage: ((InboundMessage) -> Void)?
-    /// Called when the caller has sent its last message.
-    public var onEnd: (() -> Void)?
-    /// Whether messages of the caller are wanted. While it is false none is delivered, and the caller, who may send
-    /// 64 KiB ahead, has to wait.
-    public var isReading = true {
-        didSet { if isReading, !oldValue { deliver() } }
-    }
 
     private let exchange: Exchange
     private var timer: Scheduled<Void>?
-    private var inbound: InboundMessages
-    private var inboundEnded = false
-    private var isDelivering = false
     private var compression: Compression?
     @exclusivity(unchecked) private var isOpen = true
 
-    init(_ exchange: Exchange, _ options: CallOptions, limit: Int) {
+    init(_ exchange: Exchange, _ options: CallOptions) {
         self.exchange = exchange
-        eventLoop = exchange.eventLoop
-        inbound = InboundMessages(limit: limit, compression: options.compression)
-        // The exchange drops these, and with them the stream, when it has ended.
+        // The exchange drops its callbacks, and with them the stream, when it has ended.
         exchange.onClose = { _ in self.closed() }
-        exchange.onWritable = { self.onWritable?() }
-        exchange.onDrain = { self.onDrain?() }
-        timer = exchange.schedule(options.deadline) { self.abort(.deadlinePassed) }
+        timer = exchange.schedule(options) { self.abort(.deadlinePassed) }
     }
+
+    public var eventLoop: any EventLoop { exchange.eventLoop }
 
     /// Whether less than 64 KiB of this stream wait to be sent, and the call is open.
     public var isWritable: Bool { isOpen && exchange.isWritable }
@@ -117,47 +107,14 @@ public final class ServerStream {
 
     private func tellClosed() {
         let onClose = self.onClose
-        (self.onClose, onWritable, onDrain, onMessage, onEnd) = (nil, nil, nil, nil, nil)
+        (self.onClose, onWritable, onDrain) = (nil, nil, nil)
         onClose?()
     }
 }
 
-// MARK: - The caller's messages
+// MARK: - The caller's message
 
 extension ServerStream {
-    /// Begins to read what the caller streams. The handler has set its callbacks by now.
-    func readMessages() {
-        exchange.readBody(onData: { self.receive($0) }, onEnd: { self.receiveEnd($0) })
-    }
-
-    private func receive(_ bytes: ByteBuffer) {
-        guard isOpen else { return }
-        inbound.append(bytes)
-        deliver()
-    }
-
-    private func receiveEnd(_ result: Result<Void, BodyError>) {
-        guard case .success = result else { return }
-        inboundEnded = true
-        deliver()
-    }
-
-    /// Delivers what there is while it is wanted; what a callback does may lead back here.
-    private func deliver() {
-        guard !isDelivering else { return }
-        isDelivering = true
-        defer { isDelivering = false }
-        do throws(Status) {
-            while isOpen, isReading, let message = try inbound.next() { onMessage?(message) }
-        } catch {
-            return abort(error)
-        }
-        exchange.consume(inbound.credit(isWaiting: isReading))
-        guard inboundEnded, isOpen, isReading else { return }
-        inboundEnded = false
-        if inbound.isEmpty { onEnd?() } else { abort(Status(.internal, "the message is truncated")) }
-    }
-
     /// Reads the one message of a server-streaming call, then calls `handler`.
     func readMessage(
         _ options: CallOptions,

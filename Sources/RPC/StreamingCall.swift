@@ -22,7 +22,7 @@ final class StreamingCall {
         self.exchange = exchange
         self.logger = logger
         eventLoop = exchange.eventLoop
-        stream = ServerStream(exchange, options, limit: limit)
+        stream = ServerStream(exchange, options)
         inbox = MessageInbox(limit: limit, compression: options.compression)
     }
 

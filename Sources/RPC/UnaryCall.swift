@@ -28,7 +28,7 @@ final class UnaryCall {
 
     func start() {
         exchange.onClose = { _ in self.closed() }
-        timer = exchange.schedule(options.deadline) { self.finish(.failure(Status.deadlinePassed)) }
+        timer = exchange.schedule(options) { self.finish(.failure(Status.deadlinePassed)) }
         exchange.readBody(onData: { self.receive($0) }, onEnd: { self.receiveEnd($0) })
     }
 

@@ -185,15 +185,12 @@ import Testing
 
     @Test func streamingCallsGoBothWays() async throws {
         try await withServer {
-            $0.streaming("/t/Sum") { _, stream in
+            $0.streaming("/t/Sum") { _, requests, responses in
                 var sum: UInt32 = 0
-                stream.onMessage = {
-                    sum += $0.bytes.getInteger(at: $0.bytes.readerIndex, as: UInt8.self).map(UInt32.init) ?? 0
+                for try await message in requests {
+                    sum += message.bytes.getInteger(at: message.bytes.readerIndex, as: UInt8.self).map(UInt32.init) ?? 0
                 }
-                stream.onEnd = {
-                    stream.send(ByteBuffer(integer: sum))
-                    stream.finish(.ok)
-                }
+                try await responses.write(ByteBuffer(integer: sum))
             }
         } _: { port, _ in
             let response = try await rawCall(port: port, "/t/Sum", body: framed(1) + framed(1) + framed(1))

@@ -9,7 +9,7 @@ struct Baud: AsyncParsableCommand {
         version: Installation.version,
         subcommands: [
             ServeCommand.self, GatewayCommand.self, ModemCommand.self, RunCommand.self, TailCommand.self,
-            DoctorCommand.self,
+            LoadCommand.self, DoctorCommand.self,
         ]
     )
 }

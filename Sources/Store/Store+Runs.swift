@@ -237,11 +237,6 @@ extension Store {
     }
 }
 
-extension Run {
-    /// Whether it is in a state that it keeps.
-    public var hasEnded: Bool { ["completed", "failed", "cancelled", "timed_out", "expired"].contains(status) }
-}
-
 /// The part of a thread's log in which a run's events lie.
 public struct RunExtent: Sendable {
     /// The place before the run's first event.

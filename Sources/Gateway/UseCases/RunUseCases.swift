@@ -30,7 +30,7 @@ struct RunUseCases: Sendable {
 
     /// The run goes on: come again.
     @Sendable private static func httpStatus(of run: Run) -> Int {
-        run.hasEnded || run.status == "requires_action" ? 200 : 202
+        run.hasEnded || run.requiresAction ? 200 : 202
     }
 
     @Sendable func execute(_ request: ExecuteRunRequest, _ caller: Caller) async throws -> (Run, isReplay: Bool) {

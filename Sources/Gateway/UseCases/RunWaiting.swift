@@ -15,7 +15,7 @@ struct RunWaiting: Sendable {
         let extent = try await store.extent(ofRun: run, on: thread)
         // The state is read after the place in the log from which on is watched: what happens in between is seen.
         let state = try await store.run(thread, run)
-        if state.hasEnded || orForQuestion && state.status == "requires_action" { return state }
+        if state.hasEnded || orForQuestion && state.requiresAction { return state }
         let part = Viewer.Request.RunPart(id: run, start: extent.start, end: extent.end, ahead: extent.ahead)
         let request = Viewer.Request(start: .after(extent.newest), run: part)
         let loop = loops.next()

@@ -86,11 +86,18 @@ private final class NghttpServer: Sendable {
                 "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
             ]
         ).wait()
-        port = Int.random(in: 20000..<60000)
+        port = try Self.freePort()
         process = try ChildProcess(
             Self.programs[0],
             ["-a", "127.0.0.1", "-d", folder.path, String(port), key, certificate]
         )
+    }
+
+    /// One that nobody listens on; nghttpd cannot be asked to find one.
+    private static func freePort() throws -> Int {
+        let server = try StandInModelServer([])
+        defer { server.stop() }
+        return try #require(URL(string: server.url)?.port)
     }
 
     /// Returns when the server takes requests.

@@ -84,7 +84,7 @@ let package = Package(
                 lifecycle,
             ]
         ),
-        room("Modem", ["Store", "Redis", "Messages", nio("NIOCore"), logging, lifecycle]),
+        room("Modem", ["Store", "Redis", "Messages", "Curl", "Digest", nio("NIOCore"), logging, lifecycle]),
         room("Workflow", ["Store", "Curl", "Messages", "CLinux", logging, collections, subprocess, system]),
         room("Client", ["RPC", "HTTP", "Messages", nio("NIOCore"), logging, collections]),
 
@@ -140,7 +140,10 @@ let package = Package(
         ),
         tests(
             "Modem",
-            ["Store", "Redis", "Messages", nio("NIOCore"), nio("NIOPosix"), logging, lifecycle, lifecycleTestKit]
+            [
+                "Store", "Redis", "Messages", "Curl", "Digest", nio("NIOCore"), nio("NIOPosix"), logging, lifecycle,
+                lifecycleTestKit,
+            ]
         ),
         tests(
             "Workflow",

@@ -26,13 +26,23 @@ extension BaudClient {
     ///
     /// The call bears an idempotency key of its own making, so it can be repeated and still is one run.
     ///
+    /// - Parameter webhook: where its lifecycle events are sent; nil for the thread's or the server's.
     /// - Returns: the run as it was stored, and its events from the first to the one that is final.
     public func execute(
         on thread: String,
         task: String,
-        model: String = ""
+        model: String = "",
+        webhook: Webhook? = nil
     ) async throws(BaudClientError) -> (run: Run, events: ThreadEvents) {
-        let run = try await executeRun(on: thread, task: task, model: model, idempotencyKey: Self.makeIdempotencyKey())
+        let run = try await executeRun(
+            ExecuteRunRequest(
+                threadID: thread,
+                task: task,
+                model: model,
+                idempotencyKey: Self.makeIdempotencyKey(),
+                webhook: webhook
+            )
+        )
         return (run, events(of: thread, run: run.runID))
     }
 

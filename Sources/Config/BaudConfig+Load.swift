@@ -161,6 +161,7 @@ extension BaudConfig {
         settings.read(&sandbox.memoryMiB, "sandbox.memory_mb", 16...1_048_576)
         settings.read(&sandbox.maxProcesses, "sandbox.max_processes", 1...100_000)
         settings.read(&sandbox.fileMiB, "sandbox.file_mb", 1...1_048_576)
+        readWebhooks(settings)
         settings.read(&cors.origins, "cors.origins")
         settings.read(&cors.credentials, "cors.credentials")
         settings.readSeconds(&cors.maxAge, "cors.max_age_seconds", 0...86_400)
@@ -171,6 +172,37 @@ extension BaudConfig {
         )
         settings.read(&log.level, "log.level")
         settings.read(&log.format, "log.format")
+    }
+}
+
+extension BaudConfig {
+    private mutating func readWebhooks(_ settings: SettingsReader) {
+        settings.read(&webhooks.secret, "webhooks.secret")
+        settings.require(
+            webhooks.secret.isEmpty || webhooks.secret.isWebhookSecret,
+            "webhooks.secret",
+            "must be whsec_ and the base64 of 24 to 64 random bytes",
+            isSecret: true
+        )
+        settings.read(&webhooks.url, "webhooks.url")
+        settings.require(
+            webhooks.url.isEmpty || !webhooks.secret.isEmpty,
+            "webhooks.url",
+            "needs webhooks.secret"
+        )
+        settings.read(&webhooks.allowPrivate, "webhooks.allow_private")
+        settings.readMilliseconds(&webhooks.timeout, "webhooks.timeout_ms", 100...60_000)
+        settings.read(&webhooks.maxTries, "webhooks.max_tries", 1...100)
+        settings.readMilliseconds(&webhooks.retry, "webhooks.retry_ms", 0...3_600_000)
+        settings.readMilliseconds(&webhooks.retryLimit, "webhooks.retry_limit_ms", 0...86_400_000)
+        settings.read(&webhooks.maxPending, "webhooks.max_pending", 1...10_000_000)
+    }
+}
+
+extension Secret {
+    fileprivate var isWebhookSecret: Bool {
+        guard value.hasPrefix("whsec_"), let key = Data(base64Encoded: String(value.dropFirst(6))) else { return false }
+        return (24...64).contains(key.count)
     }
 }
 

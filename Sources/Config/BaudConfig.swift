@@ -16,6 +16,7 @@ public struct BaudConfig: Sendable, Equatable {
     public var script = Script()
     public var tools = Tools()
     public var sandbox = Sandbox()
+    public var webhooks = Webhooks()
     public var cors = CORS()
     public var log = Log()
 
@@ -158,6 +159,25 @@ public struct BaudConfig: Sendable, Equatable {
         public var stepLimit: Duration = .seconds(1800)
         /// How long a run waits for an answer to what it asks.
         public var answerLimit: Duration = .seconds(86_400)
+    }
+
+    /// Where runs' lifecycle events are sent.
+    public struct Webhooks: Sendable, Equatable {
+        /// `whsec_` and the base64 of the key that signs them; empty: there are no webhooks.
+        public var secret = Secret("")
+        /// Of runs that bring none, and whose thread has none.
+        public var url = ""
+        /// Whether receivers may have addresses that are not public.
+        public var allowPrivate = false
+        /// How long a receiver may take to answer.
+        public var timeout: Duration = .seconds(15)
+        /// An event that was not taken so often is given up.
+        public var maxTries = 8
+        /// The most that the second try waits; doubled with each further one, up to `retryLimit`.
+        public var retry: Duration = .seconds(10)
+        public var retryLimit: Duration = .seconds(3600)
+        /// Runs with a webhook that have not ended or not been delivered; further ones are refused.
+        public var maxPending = 100_000
     }
 
     /// Which browsers' pages may call.

@@ -106,11 +106,11 @@ final class SettingsReader {
     }
 
     /// Reports `rule` for a setting unless `condition` holds, for what depends on more than one.
-    func require(_ condition: Bool, _ key: SettingKey, _ rule: String) {
+    func require(_ condition: Bool, _ key: SettingKey, _ rule: String, isSecret: Bool = false) {
         guard !condition else { return }
         access.forget()
-        _ = reader.string(forKey: ConfigKey(key.components))
-        report(key, rule)
+        _ = reader.string(forKey: ConfigKey(key.components), isSecret: isSecret)
+        report(key, rule, isSecret: isSecret)
     }
 
     /// To be called when everything was read: what else is there is unknown.

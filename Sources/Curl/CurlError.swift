@@ -7,6 +7,8 @@ public struct CurlError: Error, Sendable, Hashable, CustomStringConvertible {
         case invalidRequest
         /// The host could not be resolved or connected to; nothing was sent.
         case connect
+        /// The host has no public address, and the request wants one; nothing was sent.
+        case forbidden
         /// No handshake, or a certificate that is not trusted; nothing was sent.
         case tls
         /// One of the request's time limits passed.

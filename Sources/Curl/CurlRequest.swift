@@ -14,6 +14,10 @@ public struct CurlRequest: Sendable {
     /// An IP address to connect to instead of resolving the URL's host (an IPv6 address in brackets); the host still
     /// stands in `Host` and in TLS. For callers that check addresses before they let a request out.
     public var connectTo: String?
+    /// Whether a connection may be opened to public addresses only (``IPAddress/isPublic``), else it fails with `forbidden`. Looked at
+    /// when the socket is opened, so that a name cannot mean another address by then. Proxies are not used. A connection that is kept
+    /// was looked at only if it was opened for such a request: give them a client of their own.
+    public var isPublicOnly: Bool
 
     public init(
         url: String,
@@ -22,7 +26,8 @@ public struct CurlRequest: Sendable {
         body: [UInt8]? = nil,
         firstByteTimeout: Duration = .seconds(60),
         idleTimeout: Duration = .seconds(60),
-        connectTo: String? = nil
+        connectTo: String? = nil,
+        isPublicOnly: Bool = false
     ) {
         self.url = url
         self.method = method
@@ -31,6 +36,7 @@ public struct CurlRequest: Sendable {
         self.firstByteTimeout = firstByteTimeout
         self.idleTimeout = idleTimeout
         self.connectTo = connectTo
+        self.isPublicOnly = isPublicOnly
     }
 }
 

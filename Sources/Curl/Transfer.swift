@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Glibc
 
 /// One request and its response, as libcurl sees it. Owned by ``TransferLoop``; everything here runs on its thread.
 ///
@@ -23,6 +24,8 @@ final class Transfer {
     private var headSize = 0
     private var hasHead = false
     private var failure: CurlError?
+    /// An address to which no connection may be opened, if the host has one.
+    private var refused: IPAddress?
 
     init(_ request: CurlRequest, _ configuration: CurlClient.Configuration, _ channel: ResponseChannel)
         throws(CurlError)
@@ -69,6 +72,12 @@ final class Transfer {
     private func configure(_ request: CurlRequest) throws(CurlError) {
         try set(CURLOPT_URL, request.url)
         try setHeaders(of: request)
+        if request.isPublicOnly {
+            let context = Unmanaged.passUnretained(self).toOpaque()
+            try check(baud_curl_set_opensocket_callback(easy, onOpenSocket))
+            try check(baud_curl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context))
+            try set(CURLOPT_PROXY, "")
+        }
         if let address = request.connectTo { try setList(CURLOPT_CONNECT_TO, ["::\(address):"]) }
         let takesBody = ["POST", "PUT", "PATCH"].contains(request.method)
         if let body = request.body ?? (takesBody ? [] : nil) { try setBody(body) }
@@ -122,6 +131,19 @@ final class Transfer {
 
     private func check(_ code: CURLcode) throws(CurlError) {
         guard code == CURLE_OK else { throw CurlError(code, detail: "") }
+    }
+
+    // MARK: The connection
+
+    /// Called for each address that is tried, with ``CurlRequest/isPublicOnly``.
+    fileprivate func openSocket(to target: UnsafePointer<curl_sockaddr>) -> curl_socket_t {
+        // The address goes on behind the struct's end where its family needs that, so it is not to be copied.
+        guard let address = target.pointer(to: \.addr), let peer = IPAddress(address), peer.isPublic else {
+            refused = target.pointer(to: \.addr).flatMap { IPAddress($0) }
+            return CURL_SOCKET_BAD
+        }
+        let kind = target.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return socket(target.pointee.family, kind, target.pointee.protocol)
     }
 
     // MARK: The response
@@ -186,6 +208,9 @@ final class Transfer {
     /// What a finished transfer's code means; nil for success.
     func error(for code: CURLcode) -> CurlError? {
         if let failure { return failure }
+        if code == CURLE_COULDNT_CONNECT, let refused {
+            return CurlError(.forbidden, "the host's address \(refused) is not public")
+        }
         return code == CURLE_OK ? nil : CurlError(code, detail: String(cString: errorText))
     }
 }
@@ -230,6 +255,15 @@ private func onBody(bytes: UnsafeMutablePointer<CChar>?, size: Int, count: Int, 
     guard let bytes, let context else { return 0 }
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
     return transfer.receive(body: UnsafeRawBufferPointer(start: bytes, count: size * count))
+}
+
+private func onOpenSocket(
+    context: UnsafeMutableRawPointer?,
+    purpose: curlsocktype,
+    address: UnsafeMutablePointer<curl_sockaddr>?
+) -> curl_socket_t {
+    guard let context, let address else { return CURL_SOCKET_BAD }
+    return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().openSocket(to: address)
 }
 
 /// Without blanks and line ends around it.

@@ -19,6 +19,8 @@ public struct GatewayConfiguration: Sendable {
     public var version = ""
     /// What is wrong with the name of a model; nil if nothing is. The gateway carries no runs out and knows no models.
     public var checkModel: @Sendable (String) -> String? = { _ in nil }
+    /// What is wrong with the URL of a webhook; nil if nothing is.
+    public var checkWebhook: @Sendable (String) -> String? = { _ in nil }
 
     public init() {}
 }
@@ -94,8 +96,14 @@ public final class Gateway: Service {
 
     private func endpoints(_ fanouts: Fanouts) -> [Endpoint] {
         let waiting = RunWaiting(store: store, fanouts: fanouts, loops: group)
-        let runs = RunUseCases(store: store, waiting: waiting, checkModel: configuration.checkModel)
-        return ThreadUseCases(store: store).endpoints + runs.endpoints
+        let webhooks = WebhookCheck(problem: configuration.checkWebhook)
+        let runs = RunUseCases(
+            store: store,
+            waiting: waiting,
+            checkModel: configuration.checkModel,
+            webhooks: webhooks
+        )
+        return ThreadUseCases(store: store, webhooks: webhooks).endpoints + runs.endpoints
             + StreamUseCases(store: store, runs: runs).endpoints
             + ScheduleUseCases(store: store, runs: runs).endpoints + QueueUseCases(store: store).endpoints
             + HealthUseCases(store: store, version: configuration.version).endpoints

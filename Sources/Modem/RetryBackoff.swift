@@ -5,7 +5,10 @@ public struct RetryBackoff: Sendable, Equatable {
     /// The most that any waits.
     public var limit = Duration.seconds(60)
 
-    public init() {}
+    public init(base: Duration = .seconds(2), limit: Duration = .seconds(60)) {
+        self.base = base
+        self.limit = limit
+    }
 
     /// - Parameters:
     ///   - failures: how often the run has failed before.

@@ -32,6 +32,9 @@ public struct Keys: Sendable {
     /// it has completed, `:inputs` the list of what was said to it, `:answers` the hash of what was answered to its questions, by
     /// their ids, and `:closing` the list of what the conversation gains if it goes no further.
     func run(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run)") }
+    /// List: ids of events that a run has yet to tell its webhook, and what the names of their entries begin with.
+    func outbox(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):outbox") }
+    func webhookEntry(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):webhook:") }
     /// List: ids of the runs that wait for the active one, next first.
     func pending(_ thread: String) -> String { self.thread(thread, "pending") }
     /// List: the conversation, one message each.
@@ -72,6 +75,10 @@ public struct Keys: Sendable {
     var due: String { queue("due") }
     /// Sorted set: runs that were given up by when that was, `thread run tenant`.
     var dead: String { queue("dead") }
+    /// Sorted set: runs that have or may yet have something to tell a webhook, by when to look: `thread run`, see ``WebhookScripts``.
+    var webhooks: String { queue("webhooks") }
+    /// Sorted set: events that no webhook took by when they were given up, `thread run event`.
+    var deadWebhooks: String { queue("webhooks:dead") }
     /// Sorted set: workers by the time they were last heard of.
     var workers: String { queue("workers") }
 

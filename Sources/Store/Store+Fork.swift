@@ -160,6 +160,7 @@ extension Store {
             ("created_at", time), ("updated_at", time), ("seq", String(copy.count)), ("last_id", "\(copy.last)"),
             ("run_count", String(runs.count)),
         ]
+        if let webhook = origin["webhook"] { fields.append(("webhook", webhook)) }
         for name in ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"] {
             let sum = runs.reduce(0) { $0 + ($1.fields[name].flatMap { Int($0) } ?? 0) }
             fields.append((name, String(sum)))

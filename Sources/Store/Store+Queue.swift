@@ -40,14 +40,22 @@ struct QueueChange: Sendable, Equatable {
     /// A run that is ready for a worker.
     var next: (id: String, tenant: String)?
     var gaveUp = false
+    /// Runs of the thread that have something to tell their webhooks.
+    var told: [String] = []
 
     init() {}
 
     init(_ values: some Collection<RESPValue>) {
-        let values = values.map { $0.string ?? "" } + Array(repeating: "", count: 4)
+        let values = values.map { $0.string ?? "" } + Array(repeating: "", count: 5)
         again = Int64(values[0])
         next = values[1].isEmpty ? nil : (values[1], values[2])
         gaveUp = values[3] == "1"
+        told = Self.told(values[4])
+    }
+
+    /// The runs that a script names, each behind a blank.
+    static func told(_ text: String) -> [String] {
+        text.split(separator: " ").map(String.init)
     }
 
     static func == (left: QueueChange, right: QueueChange) -> Bool {
@@ -140,6 +148,7 @@ extension Store {
     /// The run is out of the worker's hands; what follows from it comes to the queue in the same step.
     func settle(_ entry: QueueEntry, of worker: String, _ change: QueueChange) async throws(StoreError) {
         let member = "\(worker) \(entry.text)"
+        try await announceWebhooks(of: change.told, on: entry.thread)
         guard change != QueueChange() else {
             _ = try await send(RedisCommand("ZREM", RedisArgument(keys.leases), RedisArgument(member)))
             return
@@ -149,6 +158,7 @@ extension Store {
 
     /// What was due has been looked at.
     func settle(_ item: DueItem, _ change: QueueChange) async throws(StoreError) {
+        try await announceWebhooks(of: change.told, on: item.entry.thread)
         try await settle(item.member, in: keys.due, item, change)
     }
 

@@ -32,7 +32,8 @@ extension Store {
             threadID: old.threadID,
             task: old.task,
             model: old.model,
-            idempotencyKey: request.idempotencyKey
+            idempotencyKey: request.idempotencyKey,
+            webhook: old.webhook
         )
         return try await accept(
             again,
@@ -46,18 +47,23 @@ extension Store {
     /// - Parameters:
     ///   - method: the scope of the idempotency key.
     ///   - fingerprint: the bytes by which a request is known to be the same.
+    ///   - isTold: whether the run is known to have a webhook, which may be its thread's. - Throws: `.exhausted` also where too many
+    ///     webhooks are outstanding.
     func accept(
         _ request: ExecuteRunRequest,
         tenant: String,
         method: String,
         fingerprint: [UInt8],
-        retryOf: String = ""
+        retryOf: String = "",
+        isTold: Bool = false
     ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
         let thread = request.threadID
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard tenant.isIdentifier else { throw .badTenant }
         let id = Self.makeID()
         let key = request.idempotencyKey
+        let isTold = isTold || request.webhook != nil || webhooks.fallback != nil
+        if isTold { try await expectWebhook(of: id, on: thread) }
         let (outcome, values) = try await announcing(
             QueueEntry(thread: thread, run: id, tenant: tenant),
             RunScripts.execute,
@@ -68,9 +74,12 @@ extension Store {
                 key.isEmpty ? "" : RedisArgument(SHA256.digest(fingerprint).hexadecimal),
                 RedisArgument(Self.idempotencySeconds),
                 RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
+                RedisArgument(request.webhook?.stored ?? ""), RedisArgument(webhooks.fallback?.stored ?? ""),
+                isTold ? "1" : "",
             ]
         )
         let other = values.first?.string ?? ""
+        if values.count > 1 { try await announceWebhooks(of: QueueChange.told(values[1].string ?? ""), on: thread) }
         switch outcome {
         case "ok", "waiting":
             let run = Run(
@@ -81,9 +90,19 @@ extension Store {
                 model: request.model,
                 createdAt: Self.now,
                 tenant: tenant,
-                retryOf: retryOf
+                retryOf: retryOf,
+                webhook: request.webhook
             )
-            return (run, false)
+            return (isTold ? try await self.run(thread, id) : run, false)
+        case "expect":
+            return try await accept(
+                request,
+                tenant: tenant,
+                method: method,
+                fingerprint: fingerprint,
+                retryOf: retryOf,
+                isTold: true
+            )
         case "replayed": return (try await self.run(thread, other), true)
         case "steered": return (try await self.run(thread, other), false)
         case "busy": throw StoreError(.busy, "run \(other) is active on thread \(thread)")
@@ -171,7 +190,11 @@ extension Store {
         )
         let entry = QueueEntry(thread: thread, run: id, tenant: "")
         let change = QueueChange(values)
-        if change != QueueChange() { try await settle(.run(entry), change) }
+        if change != QueueChange() {
+            try await settle(.run(entry), change)
+        } else {
+            try await announceWebhooks(of: change.told, on: thread)
+        }
         return try await run(thread, id)
     }
 
@@ -221,7 +244,8 @@ extension Store {
             text: fields["text"] ?? "",
             tenant: fields["tenant"] ?? "",
             retryOf: fields["retry_of"] ?? "",
-            question: question(in: record)
+            question: question(in: record),
+            webhook: fields["webhook"].flatMap { Webhook(stored: $0) }
         )
     }
 }

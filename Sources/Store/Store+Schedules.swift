@@ -24,7 +24,8 @@ extension Store {
             cron: request.cron,
             nextAt: try Self.firstTime(of: request),
             tenant: tenant,
-            createdAt: Self.now
+            createdAt: Self.now,
+            webhook: request.webhook
         )
         let item = DueItem.schedule(QueueEntry(thread: thread, run: schedule.scheduleID, tenant: tenant))
         let add = RedisCall.script(
@@ -101,7 +102,8 @@ extension Store {
             task: schedule.task,
             model: schedule.model,
             idempotencyKey: "\(entry.run)-\(time)",
-            onBusy: schedule.onBusy
+            onBusy: schedule.onBusy,
+            webhook: schedule.webhook
         )
         do {
             schedule.lastRunID = try await accept(

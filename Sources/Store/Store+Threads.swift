@@ -20,7 +20,7 @@ extension Store {
             [
                 RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
                 RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.fingerprint),
-                RedisArgument(Self.idempotencySeconds),
+                RedisArgument(Self.idempotencySeconds), RedisArgument(request.webhook?.stored ?? ""),
             ]
         )
         guard outcome != "mismatch", let id = values.first?.string else { throw .keyReused(key) }
@@ -163,7 +163,8 @@ extension Store {
             title: fields["title"] ?? "",
             tags: tags.compactMap(\.string),
             version: fields["version"].flatMap { UInt64($0) } ?? 1,
-            forkedFrom: fields["forked_from"].map { ThreadOrigin(threadID: $0, lastID: fields["forked_at"] ?? "") }
+            forkedFrom: fields["forked_from"].map { ThreadOrigin(threadID: $0, lastID: fields["forked_at"] ?? "") },
+            webhook: fields["webhook"].flatMap { Webhook(stored: $0) }
         )
     }
 }

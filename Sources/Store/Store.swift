@@ -13,6 +13,7 @@ public final class Store: Sendable {
     public let redis: RedisClient
     /// How long a run may wait for a worker; zero: for ever.
     let queueLimit: Duration
+    let webhooks: WebhookRules
     let logger: Logger
 
     /// How long an idempotency key is remembered, in seconds.
@@ -22,10 +23,17 @@ public final class Store: Sendable {
     /// How many runs may wait on one thread.
     static let pendingLimit = 100
 
-    public init(redis: RedisClient, keys: Keys, queueLimit: Duration = .zero, logger: Logger) {
+    public init(
+        redis: RedisClient,
+        keys: Keys,
+        queueLimit: Duration = .zero,
+        webhooks: WebhookRules = WebhookRules(),
+        logger: Logger
+    ) {
         self.redis = redis
         self.keys = keys
         self.queueLimit = queueLimit
+        self.webhooks = webhooks
         self.logger = logger
     }
 

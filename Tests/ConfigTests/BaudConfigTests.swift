@@ -28,7 +28,7 @@ struct BaudConfigTests {
         // Each setting is in the file: its name is among those that an unknown one is told.
         let lines = TOMLLines(try String(contentsOfFile: Self.example, encoding: .utf8))
         for section in ["server", "data", "redis", "worker", "events", "agent", "llm", "script", "tools"]
-            + ["sandbox", "cors", "log", "llm.providers.openai"]
+            + ["sandbox", "webhooks", "cors", "log", "llm.providers.openai"]
         {
             let problem = try #require(problems("[\(section)]\nno_such = 1\n").first)
             let names = problem.components(separatedBy: "allowed here are ").last?.components(separatedBy: ", ") ?? []
@@ -119,6 +119,11 @@ struct BaudConfigTests {
             "[cors]\norigins = [\"*\"]\ncredentials = true",
             "config.toml:3: cors.credentials = true: must be false while"
         ),
+        (
+            "[webhooks]\nsecret = \"whsec_c2hvcnQ=\"",
+            "config.toml:2: webhooks.secret = ***: must be whsec_ and the base64"
+        ),
+        ("[webhooks]\nurl = \"https://a.example\"", "config.toml:2: webhooks.url = \"https://a.example\": needs"),
         ("[server\n", "config.toml:1: "),
         ("[log]\nlevel = \"info\"\nlevel = \"info\"", "config.toml:3: "),
     ])

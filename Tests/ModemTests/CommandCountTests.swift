@@ -59,6 +59,9 @@ struct CommandCountTests {
                 // execute, push, claim, write, finish; take is one for all.
                 #expect(claimed.count == runs && scripts == runs * (4 + bursts) + 1, "\(counts)")
                 #expect(counts["zadd"] != nil && counts["xadd"] == runs * (3 + bursts))
+                // All that the scripts call included. A run without a webhook pays nothing for there being such a thing.
+                let calls = counts.values.reduce(0, +)
+                #expect(calls <= runs * (71 + 9 * bursts) + 4, "\(calls): \(counts)")
             }
         }
     }

@@ -32,6 +32,10 @@ static inline CURLcode baud_curl_set_callback(CURL *easy, CURLoption option, bau
     return (curl_easy_setopt)(easy, option, value);
 }
 
+static inline CURLcode baud_curl_set_opensocket_callback(CURL *easy, curl_opensocket_callback value) {
+    return (curl_easy_setopt)(easy, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
 static inline CURLcode baud_curl_get_response_code(CURL *easy, long *value) {
     return (curl_easy_getinfo)(easy, CURLINFO_RESPONSE_CODE, value);
 }

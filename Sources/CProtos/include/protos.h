@@ -15,6 +15,10 @@ static inline const ProtobufCMessageDescriptor *baud__v1__run__descriptor_pointe
     return &baud__v1__run__descriptor;
 }
 
+static inline const ProtobufCMessageDescriptor *baud__v1__webhook__descriptor_pointer(void) {
+    return &baud__v1__webhook__descriptor;
+}
+
 static inline const ProtobufCMessageDescriptor *baud__v1__question__descriptor_pointer(void) {
     return &baud__v1__question__descriptor;
 }

@@ -7,7 +7,13 @@ struct QueueUseCases: Sendable {
 
     var endpoints: [Endpoint] {
         [
-            .unary(.getStats) { (_: GetStatsRequest, _) in Stats(try await store.queueStats()) },
+            .unary(.getStats) { (_: GetStatsRequest, _) in
+                var stats = Stats(try await store.queueStats())
+                let webhooks = try await store.webhookStats()
+                stats.webhooks = UInt32(clamping: webhooks.outstanding)
+                stats.deadWebhooks = UInt32(clamping: webhooks.dead)
+                return stats
+            },
             .unary(.listDeadLetters) { (request: ListDeadLettersRequest, _) in try await store.deadLetters(request) },
             .unary(.requeueDeadLetter) { (request: RequeueDeadLetterRequest, _) in try await store.requeue(request) },
             .unary(.purgeDeadLetters) { (_: PurgeDeadLettersRequest, _) in

@@ -8,6 +8,7 @@ struct RunUseCases: Sendable {
     let waiting: RunWaiting
     /// What is wrong with the name of a model; nil if nothing is.
     let checkModel: @Sendable (String) -> String?
+    let webhooks: WebhookCheck
 
     /// A task comes back in the run and in its first event, which must stay well below what clients take as one message.
     private static let taskBytes = 1 << 20
@@ -37,6 +38,7 @@ struct RunUseCases: Sendable {
         var request = request
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         try check(task: request.task, model: request.model, onBusy: request.onBusy)
+        try webhooks.check(request.webhook)
         let (run, isReplay) = try await store.execute(request, tenant: caller.tenant ?? Store.commonTenant)
         return (run, isReplay)
     }

@@ -5,6 +5,7 @@ internal import Store
 /// Creating, reading, changing, forking and deleting threads.
 struct ThreadUseCases: Sendable {
     let store: Store
+    let webhooks: WebhookCheck
 
     /// Bounds of what a client may attach to a thread.
     private static let metadataCount = 64
@@ -39,6 +40,7 @@ struct ThreadUseCases: Sendable {
         var request = request
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         try Self.check(request.metadata)
+        try webhooks.check(request.webhook)
         let (thread, isReplay) = try await store.initiate(request)
         return (thread, isReplay)
     }

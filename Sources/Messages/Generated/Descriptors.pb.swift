@@ -5,23 +5,25 @@ extension Descriptors {
     static let files: [File] = [
         File(
             name: "baud/v1/run.proto",
-            range: 3..<3051,
+            range: 3..<3345,
             imports: [],
             symbols: [
                 "baud.v1.Run", "baud.v1.Run.run_id", "baud.v1.Run.thread_id", "baud.v1.Run.status", "baud.v1.Run.task",
                 "baud.v1.Run.model", "baud.v1.Run.attempt", "baud.v1.Run.created_at", "baud.v1.Run.started_at",
                 "baud.v1.Run.ended_at", "baud.v1.Run.usage", "baud.v1.Run.error", "baud.v1.Run.reason",
                 "baud.v1.Run.text", "baud.v1.Run.tenant", "baud.v1.Run.retry_of", "baud.v1.Run.question",
+                "baud.v1.Run.webhook", "baud.v1.Webhook", "baud.v1.Webhook.url", "baud.v1.Webhook.events",
                 "baud.v1.Question", "baud.v1.Question.call_id", "baud.v1.Question.text", "baud.v1.Question.choices",
                 "baud.v1.Usage", "baud.v1.Usage.input_tokens", "baud.v1.Usage.output_tokens",
                 "baud.v1.Usage.cache_read_tokens", "baud.v1.Usage.cache_write_tokens", "baud.v1.Failure",
                 "baud.v1.Failure.code", "baud.v1.Failure.message", "baud.v1.ExecuteRunRequest",
                 "baud.v1.ExecuteRunRequest.thread_id", "baud.v1.ExecuteRunRequest.task",
                 "baud.v1.ExecuteRunRequest.model", "baud.v1.ExecuteRunRequest.idempotency_key",
-                "baud.v1.ExecuteRunRequest.on_busy", "baud.v1.GetRunRequest", "baud.v1.GetRunRequest.thread_id",
-                "baud.v1.GetRunRequest.run_id", "baud.v1.ListRunsRequest", "baud.v1.ListRunsRequest.thread_id",
-                "baud.v1.ListRunsRequest.page_size", "baud.v1.ListRunsRequest.page_token", "baud.v1.ListRunsResponse",
-                "baud.v1.ListRunsResponse.runs", "baud.v1.ListRunsResponse.next_page_token", "baud.v1.CancelRunRequest",
+                "baud.v1.ExecuteRunRequest.on_busy", "baud.v1.ExecuteRunRequest.webhook", "baud.v1.GetRunRequest",
+                "baud.v1.GetRunRequest.thread_id", "baud.v1.GetRunRequest.run_id", "baud.v1.ListRunsRequest",
+                "baud.v1.ListRunsRequest.thread_id", "baud.v1.ListRunsRequest.page_size",
+                "baud.v1.ListRunsRequest.page_token", "baud.v1.ListRunsResponse", "baud.v1.ListRunsResponse.runs",
+                "baud.v1.ListRunsResponse.next_page_token", "baud.v1.CancelRunRequest",
                 "baud.v1.CancelRunRequest.thread_id", "baud.v1.CancelRunRequest.run_id",
                 "baud.v1.CancelRunRequest.wait", "baud.v1.WaitRunRequest", "baud.v1.WaitRunRequest.thread_id",
                 "baud.v1.WaitRunRequest.run_id", "baud.v1.RetryRunRequest", "baud.v1.RetryRunRequest.thread_id",
@@ -31,11 +33,12 @@ extension Descriptors {
                 "baud.v1.ScheduleRunRequest.thread_id", "baud.v1.ScheduleRunRequest.task",
                 "baud.v1.ScheduleRunRequest.model", "baud.v1.ScheduleRunRequest.on_busy",
                 "baud.v1.ScheduleRunRequest.delay_seconds", "baud.v1.ScheduleRunRequest.at",
-                "baud.v1.ScheduleRunRequest.cron", "baud.v1.Schedule", "baud.v1.Schedule.schedule_id",
-                "baud.v1.Schedule.thread_id", "baud.v1.Schedule.task", "baud.v1.Schedule.model",
-                "baud.v1.Schedule.on_busy", "baud.v1.Schedule.cron", "baud.v1.Schedule.next_at",
-                "baud.v1.Schedule.tenant", "baud.v1.Schedule.created_at", "baud.v1.Schedule.last_run_id",
-                "baud.v1.Schedule.last_error", "baud.v1.ListSchedulesRequest", "baud.v1.ListSchedulesRequest.thread_id",
+                "baud.v1.ScheduleRunRequest.cron", "baud.v1.ScheduleRunRequest.webhook", "baud.v1.Schedule",
+                "baud.v1.Schedule.schedule_id", "baud.v1.Schedule.thread_id", "baud.v1.Schedule.task",
+                "baud.v1.Schedule.model", "baud.v1.Schedule.on_busy", "baud.v1.Schedule.cron",
+                "baud.v1.Schedule.next_at", "baud.v1.Schedule.tenant", "baud.v1.Schedule.created_at",
+                "baud.v1.Schedule.last_run_id", "baud.v1.Schedule.last_error", "baud.v1.Schedule.webhook",
+                "baud.v1.ListSchedulesRequest", "baud.v1.ListSchedulesRequest.thread_id",
                 "baud.v1.ListSchedulesResponse", "baud.v1.ListSchedulesResponse.schedules",
                 "baud.v1.DeleteScheduleRequest", "baud.v1.DeleteScheduleRequest.thread_id",
                 "baud.v1.DeleteScheduleRequest.schedule_id", "baud.v1.DeleteScheduleResponse", "baud.v1.DeadLetter",
@@ -48,25 +51,26 @@ extension Descriptors {
                 "baud.v1.PurgeDeadLettersResponse", "baud.v1.PurgeDeadLettersResponse.count", "baud.v1.GetStatsRequest",
                 "baud.v1.Stats", "baud.v1.Stats.queued", "baud.v1.Stats.tenants", "baud.v1.Stats.oldest_ms",
                 "baud.v1.Stats.running", "baud.v1.Stats.due", "baud.v1.Stats.dead_letters", "baud.v1.Stats.workers",
+                "baud.v1.Stats.webhooks", "baud.v1.Stats.dead_webhooks",
             ],
             extensions: []
         ),
         File(
             name: "baud/v1/thread.proto",
-            range: 3054..<4804,
+            range: 3348..<5186,
             imports: ["baud/v1/run.proto"],
             symbols: [
                 "baud.v1.Thread", "baud.v1.Thread.thread_id", "baud.v1.Thread.status", "baud.v1.Thread.metadata",
                 "baud.v1.Thread.created_at", "baud.v1.Thread.updated_at", "baud.v1.Thread.active_run_id",
                 "baud.v1.Thread.seq", "baud.v1.Thread.last_id", "baud.v1.Thread.run_count", "baud.v1.Thread.usage",
                 "baud.v1.Thread.title", "baud.v1.Thread.tags", "baud.v1.Thread.version", "baud.v1.Thread.forked_from",
-                "baud.v1.Thread.MetadataEntry", "baud.v1.Thread.MetadataEntry.key",
+                "baud.v1.Thread.webhook", "baud.v1.Thread.MetadataEntry", "baud.v1.Thread.MetadataEntry.key",
                 "baud.v1.Thread.MetadataEntry.value", "baud.v1.ThreadOrigin", "baud.v1.ThreadOrigin.thread_id",
                 "baud.v1.ThreadOrigin.last_id", "baud.v1.InitiateThreadRequest",
                 "baud.v1.InitiateThreadRequest.metadata", "baud.v1.InitiateThreadRequest.idempotency_key",
-                "baud.v1.InitiateThreadRequest.MetadataEntry", "baud.v1.InitiateThreadRequest.MetadataEntry.key",
-                "baud.v1.InitiateThreadRequest.MetadataEntry.value", "baud.v1.GetThreadRequest",
-                "baud.v1.GetThreadRequest.thread_id", "baud.v1.ListThreadsRequest",
+                "baud.v1.InitiateThreadRequest.webhook", "baud.v1.InitiateThreadRequest.MetadataEntry",
+                "baud.v1.InitiateThreadRequest.MetadataEntry.key", "baud.v1.InitiateThreadRequest.MetadataEntry.value",
+                "baud.v1.GetThreadRequest", "baud.v1.GetThreadRequest.thread_id", "baud.v1.ListThreadsRequest",
                 "baud.v1.ListThreadsRequest.page_size", "baud.v1.ListThreadsRequest.page_token",
                 "baud.v1.ListThreadsResponse", "baud.v1.ListThreadsResponse.threads",
                 "baud.v1.ListThreadsResponse.next_page_token", "baud.v1.DeleteThreadRequest",
@@ -86,7 +90,7 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/event.proto",
-            range: 4807..<8062,
+            range: 5189..<8444,
             imports: ["baud/v1/run.proto", "baud/v1/thread.proto"],
             symbols: [
                 "baud.v1.Event", "baud.v1.Event.id", "baud.v1.Event.seq", "baud.v1.Event.thread_id",
@@ -129,7 +133,7 @@ extension Descriptors {
         ),
         File(
             name: "baud/v1/system.proto",
-            range: 8065..<8257,
+            range: 8447..<8639,
             imports: [],
             symbols: [
                 "baud.v1.GetHealthRequest", "baud.v1.Health", "baud.v1.Health.status", "baud.v1.Health.redis",
@@ -139,7 +143,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/health/v1/health.proto",
-            range: 8260..<9017,
+            range: 8642..<9399,
             imports: [],
             symbols: [
                 "grpc.health.v1.HealthCheckRequest", "grpc.health.v1.HealthCheckRequest.service",
@@ -157,7 +161,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1/reflection.proto",
-            range: 9020..<10660,
+            range: 9402..<11042,
             imports: [],
             symbols: [
                 "grpc.reflection.v1.ServerReflectionRequest", "grpc.reflection.v1.ServerReflectionRequest.host",
@@ -190,21 +194,21 @@ extension Descriptors {
         ),
         File(
             name: "google/protobuf/descriptor.proto",
-            range: 10663..<18330,
+            range: 11045..<18712,
             imports: [],
             symbols: [],
             extensions: []
         ),
         File(
             name: "baud/v1/route.proto",
-            range: 18333..<18526,
+            range: 18715..<18908,
             imports: ["google/protobuf/descriptor.proto"],
             symbols: ["baud.v1.Route", "baud.v1.Route.verb", "baud.v1.Route.path", "baud.v1.route"],
             extensions: [Extension(of: "google.protobuf.MethodOptions", number: 50500)]
         ),
         File(
             name: "baud/v1/service.proto",
-            range: 18529..<21451,
+            range: 18911..<21833,
             imports: [
                 "baud/v1/event.proto", "baud/v1/route.proto", "baud/v1/run.proto", "baud/v1/system.proto",
                 "baud/v1/thread.proto",
@@ -227,7 +231,7 @@ extension Descriptors {
         ),
         File(
             name: "grpc/reflection/v1alpha/reflection.proto",
-            range: 21454..<23149,
+            range: 21836..<23531,
             imports: [],
             symbols: [
                 "grpc.reflection.v1alpha.ServerReflectionRequest",

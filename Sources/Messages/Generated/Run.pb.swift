@@ -30,6 +30,8 @@ public struct Run: Message, Hashable {
     public var retryOf: String
     /// What it wants to know, while it is requires_action.
     public var question: Question?
+    /// Where its events are sent, if anywhere.
+    public var webhook: Webhook?
 
     public init(
         runID: String = "",
@@ -47,7 +49,8 @@ public struct Run: Message, Hashable {
         text: String = "",
         tenant: String = "",
         retryOf: String = "",
-        question: Question? = nil
+        question: Question? = nil,
+        webhook: Webhook? = nil
     ) {
         self.runID = runID
         self.threadID = threadID
@@ -65,6 +68,7 @@ public struct Run: Message, Hashable {
         self.tenant = tenant
         self.retryOf = retryOf
         self.question = question
+        self.webhook = webhook
     }
 }
 
@@ -94,6 +98,7 @@ extension Run: CMessage {
         tenant = CField.string(c.tenant)
         retryOf = CField.string(c.retry_of)
         question = CField.message(c.question)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Run>, in arena: Arena) {
@@ -114,6 +119,45 @@ extension Run: CMessage {
         if !tenant.isEmpty { c.pointee.tenant = arena.string(tenant) }
         if !retryOf.isEmpty { c.pointee.retry_of = arena.string(retryOf) }
         c.pointee.question = arena.message(ifPresent: question)
+        c.pointee.webhook = arena.message(ifPresent: webhook)
+    }
+}
+
+/// Where a run's lifecycle events are sent: by HTTP POST, signed as Standard Webhooks has it, each at least once and one after the
+/// other. docs/EVENTS.md says what is sent.
+public struct Webhook: Message, Hashable {
+    /// http or https, at most 2048 bytes.
+    public var url: String
+    /// Out of run_requires_action, run_completed, run_failed, run_cancelled, run_timed_out, run_expired; empty: all of them.
+    public var events: [String]
+
+    public init(
+        url: String = "",
+        events: [String] = []
+    ) {
+        self.url = url
+        self.events = events
+    }
+}
+
+extension Webhook: CMessage {
+    public static var typeName: String { "baud.v1.Webhook" }
+
+    public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) { self = try Self.unpack(bytes) }
+
+    public func serialized() -> [UInt8] { packed() }
+
+    static var cDescriptor: UnsafePointer<ProtobufCMessageDescriptor> { baud__v1__webhook__descriptor_pointer() }
+
+    init(c: Baud__V1__Webhook) {
+        url = CField.string(c.url)
+        events = CField.strings(c.n_events, c.events)
+    }
+
+    func fill(_ c: UnsafeMutablePointer<Baud__V1__Webhook>, in arena: Arena) {
+        baud__v1__webhook__init(c)
+        if !url.isEmpty { c.pointee.url = arena.string(url) }
+        (c.pointee.n_events, c.pointee.events) = arena.strings(events)
     }
 }
 
@@ -256,19 +300,23 @@ public struct ExecuteRunRequest: Message, Hashable {
     ///   rollback   As interrupt, and the conversation goes back to before the active run, which keeps its record.
     ///   steer      The task is given to the active run at its next step; the answer is that run.
     public var onBusy: String
+    /// If not set, the thread's, or else the server's.
+    public var webhook: Webhook?
 
     public init(
         threadID: String = "",
         task: String = "",
         model: String = "",
         idempotencyKey: String = "",
-        onBusy: String = ""
+        onBusy: String = "",
+        webhook: Webhook? = nil
     ) {
         self.threadID = threadID
         self.task = task
         self.model = model
         self.idempotencyKey = idempotencyKey
         self.onBusy = onBusy
+        self.webhook = webhook
     }
 }
 
@@ -289,6 +337,7 @@ extension ExecuteRunRequest: CMessage {
         model = CField.string(c.model)
         idempotencyKey = CField.string(c.idempotency_key)
         onBusy = CField.string(c.on_busy)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__ExecuteRunRequest>, in arena: Arena) {
@@ -298,6 +347,7 @@ extension ExecuteRunRequest: CMessage {
         if !model.isEmpty { c.pointee.model = arena.string(model) }
         if !idempotencyKey.isEmpty { c.pointee.idempotency_key = arena.string(idempotencyKey) }
         if !onBusy.isEmpty { c.pointee.on_busy = arena.string(onBusy) }
+        c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
 
@@ -598,6 +648,8 @@ public struct ScheduleRunRequest: Message, Hashable {
     public var at: Int64
     /// Minute, hour, day of the month, month, day of the week, in UTC: `*/5 8-17 * * 1-5`.
     public var cron: String
+    /// As in ExecuteRunRequest.
+    public var webhook: Webhook?
 
     public init(
         threadID: String = "",
@@ -606,7 +658,8 @@ public struct ScheduleRunRequest: Message, Hashable {
         onBusy: String = "",
         delaySeconds: UInt32 = 0,
         at: Int64 = 0,
-        cron: String = ""
+        cron: String = "",
+        webhook: Webhook? = nil
     ) {
         self.threadID = threadID
         self.task = task
@@ -615,6 +668,7 @@ public struct ScheduleRunRequest: Message, Hashable {
         self.delaySeconds = delaySeconds
         self.at = at
         self.cron = cron
+        self.webhook = webhook
     }
 }
 
@@ -637,6 +691,7 @@ extension ScheduleRunRequest: CMessage {
         delaySeconds = c.delay_seconds
         at = c.at
         cron = CField.string(c.cron)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__ScheduleRunRequest>, in arena: Arena) {
@@ -648,6 +703,7 @@ extension ScheduleRunRequest: CMessage {
         c.pointee.delay_seconds = delaySeconds
         c.pointee.at = at
         if !cron.isEmpty { c.pointee.cron = arena.string(cron) }
+        c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
 
@@ -668,6 +724,7 @@ public struct Schedule: Message, Hashable {
     public var lastRunID: String
     /// Why the last time led to none.
     public var lastError: String
+    public var webhook: Webhook?
 
     public init(
         scheduleID: String = "",
@@ -680,7 +737,8 @@ public struct Schedule: Message, Hashable {
         tenant: String = "",
         createdAt: Int64 = 0,
         lastRunID: String = "",
-        lastError: String = ""
+        lastError: String = "",
+        webhook: Webhook? = nil
     ) {
         self.scheduleID = scheduleID
         self.threadID = threadID
@@ -693,6 +751,7 @@ public struct Schedule: Message, Hashable {
         self.createdAt = createdAt
         self.lastRunID = lastRunID
         self.lastError = lastError
+        self.webhook = webhook
     }
 }
 
@@ -717,6 +776,7 @@ extension Schedule: CMessage {
         createdAt = c.created_at
         lastRunID = CField.string(c.last_run_id)
         lastError = CField.string(c.last_error)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Schedule>, in arena: Arena) {
@@ -732,6 +792,7 @@ extension Schedule: CMessage {
         c.pointee.created_at = createdAt
         if !lastRunID.isEmpty { c.pointee.last_run_id = arena.string(lastRunID) }
         if !lastError.isEmpty { c.pointee.last_error = arena.string(lastError) }
+        c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
 
@@ -1110,6 +1171,10 @@ public struct Stats: Message, Hashable {
     public var deadLetters: UInt32
     /// Heard of within the last 30 seconds.
     public var workers: UInt32
+    /// Runs with a webhook that have not ended, or whose events have not all arrived.
+    public var webhooks: UInt32
+    /// Events that were given up within the last seven days, because the receiver did not take them.
+    public var deadWebhooks: UInt32
 
     public init(
         queued: UInt32 = 0,
@@ -1118,7 +1183,9 @@ public struct Stats: Message, Hashable {
         running: UInt32 = 0,
         due: UInt32 = 0,
         deadLetters: UInt32 = 0,
-        workers: UInt32 = 0
+        workers: UInt32 = 0,
+        webhooks: UInt32 = 0,
+        deadWebhooks: UInt32 = 0
     ) {
         self.queued = queued
         self.tenants = tenants
@@ -1127,6 +1194,8 @@ public struct Stats: Message, Hashable {
         self.due = due
         self.deadLetters = deadLetters
         self.workers = workers
+        self.webhooks = webhooks
+        self.deadWebhooks = deadWebhooks
     }
 }
 
@@ -1147,6 +1216,8 @@ extension Stats: CMessage {
         due = c.due
         deadLetters = c.dead_letters
         workers = c.workers
+        webhooks = c.webhooks
+        deadWebhooks = c.dead_webhooks
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Stats>, in arena: Arena) {
@@ -1158,5 +1229,7 @@ extension Stats: CMessage {
         c.pointee.due = due
         c.pointee.dead_letters = deadLetters
         c.pointee.workers = workers
+        c.pointee.webhooks = webhooks
+        c.pointee.dead_webhooks = deadWebhooks
     }
 }

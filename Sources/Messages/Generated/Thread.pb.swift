@@ -32,6 +32,8 @@ public struct Thread: Message, Hashable {
     public var version: UInt64
     /// Set when it is a fork.
     public var forkedFrom: ThreadOrigin?
+    /// Of its runs that bring none of their own.
+    public var webhook: Webhook?
 
     public init(
         threadID: String = "",
@@ -47,7 +49,8 @@ public struct Thread: Message, Hashable {
         title: String = "",
         tags: [String] = [],
         version: UInt64 = 0,
-        forkedFrom: ThreadOrigin? = nil
+        forkedFrom: ThreadOrigin? = nil,
+        webhook: Webhook? = nil
     ) {
         self.threadID = threadID
         self.status = status
@@ -63,6 +66,7 @@ public struct Thread: Message, Hashable {
         self.tags = tags
         self.version = version
         self.forkedFrom = forkedFrom
+        self.webhook = webhook
     }
 }
 
@@ -90,6 +94,7 @@ extension Thread: CMessage {
         tags = CField.strings(c.n_tags, c.tags)
         version = c.version
         forkedFrom = CField.message(c.forked_from)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__Thread>, in arena: Arena) {
@@ -115,6 +120,7 @@ extension Thread: CMessage {
         (c.pointee.n_tags, c.pointee.tags) = arena.strings(tags)
         c.pointee.version = version
         c.pointee.forked_from = arena.message(ifPresent: forkedFrom)
+        c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
 
@@ -159,13 +165,17 @@ public struct InitiateThreadRequest: Message, Hashable {
     public var metadata: OrderedDictionary<String, String>
     /// 1-255 characters; a retry with the same key within 24 hours returns the same thread.
     public var idempotencyKey: String
+    /// For the thread's runs that bring none of their own.
+    public var webhook: Webhook?
 
     public init(
         metadata: OrderedDictionary<String, String> = [:],
-        idempotencyKey: String = ""
+        idempotencyKey: String = "",
+        webhook: Webhook? = nil
     ) {
         self.metadata = metadata
         self.idempotencyKey = idempotencyKey
+        self.webhook = webhook
     }
 }
 
@@ -183,6 +193,7 @@ extension InitiateThreadRequest: CMessage {
     init(c: Baud__V1__InitiateThreadRequest) {
         metadata = CField.dictionary(c.n_metadata, c.metadata) { ($0.key, CField.string($0.value)) }
         idempotencyKey = CField.string(c.idempotency_key)
+        webhook = CField.message(c.webhook)
     }
 
     func fill(_ c: UnsafeMutablePointer<Baud__V1__InitiateThreadRequest>, in arena: Arena) {
@@ -196,6 +207,7 @@ extension InitiateThreadRequest: CMessage {
             $0.pointee.value = arena.string($2)
         }
         if !idempotencyKey.isEmpty { c.pointee.idempotency_key = arena.string(idempotencyKey) }
+        c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
 

@@ -5,19 +5,24 @@ internal import Redis
 /// All of them begin alike: KEYS metadata, stream, runs, pending, messages, memory; ARGV thread id, live channel, what the keys of
 /// the thread's runs begin with, run id. They touch the keys of one thread and nothing else; what the queue has to learn of it is in
 /// their answer, as a list of four: when the run is to be looked at again (milliseconds since 1970, or empty), the id and the tenant
-/// of a run that is to be put into the queue (or empty), whether the run was given up (`1`, or empty).
+/// of a run that is to be put into the queue (or empty), whether the run was given up (`1`, or empty). Behind it come the ids of runs
+/// that have something to tell a webhook, see ``WebhookScripts``.
 ///
 /// A run's lifecycle events are put together here, because only the script knows the state it finds: fields of Event and RunUpdate
 /// by their numbers in event.proto.
 enum RunPrelude {
     static func script(_ name: String, _ source: String) -> RedisScript {
-        Prelude.script(name, shared + source)
+        Prelude.script(name, names + WebhookScripts.outbox + shared + source)
     }
 
-    private static let shared = #"""
+    private static let names = #"""
         local call = redis.call
         local metadata, stream, pending, messages, memory = KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6]
         local thread_id, live, runs, run_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+        """#
+
+    private static let shared = #"""
         local terminal = { completed = true, failed = true, cancelled = true, timed_out = true, expired = true }
 
         local function field(tag, bytes)
@@ -43,10 +48,12 @@ enum RunPrelude {
             local run = runs .. id
             call('HSET', run, 'status', status, 'ended_at', now(), 'final_id', final,
                 'messages', call('LLEN', messages), unpack(fields))
-            for _, name in ipairs({ 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }) do
-                local count = call('HGET', run, name)
-                if count then call('HINCRBY', metadata, name, count) end
+            local names = { 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'webhook' }
+            local values = call('HMGET', run, unpack(names))
+            for i = 1, 4 do
+                if values[i] then call('HINCRBY', metadata, names[i], values[i]) end
             end
+            tell(id, values[5], 'run_' .. status, final)
             call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers')
         end
 
@@ -96,8 +103,8 @@ enum RunPrelude {
 
         -- Whether the run is in the hands of this attempt. A script that holds another attempt's word changes nothing.
         local function is_held(attempt)
-            local run = call('HMGET', runs .. run_id, 'status', 'attempt')
-            return run[2] == attempt and (run[1] == 'running' or run[1] == 'cancelling'), run[1], run[2] == attempt
+            local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook')
+            return run[2] == attempt and (run[1] == 'running' or run[1] == 'cancelling'), run[1], run[2] == attempt, run[3]
         end
 
         """#

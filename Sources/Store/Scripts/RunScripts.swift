@@ -5,12 +5,14 @@ internal import Redis
 enum RunScripts {
     /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty:
     /// as the thread has it), how many may wait, the request's fingerprint (empty without an idempotency key), seconds to keep the key, milliseconds it
-    /// may wait (0: for ever), the run that this one repeats (or empty).
+    /// may wait (0: for ever), the run that this one repeats (or empty), its webhook, the webhook of runs whose thread has none either
+    /// (each or empty), whether a webhook is expected (`1`, or empty). Answers `expect` where the thread's is not.
     static let execute = RunPrelude.script(
         "execute",
         stop + #"""
             local tenant, task, model, on_busy, request = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[11]
-            if call('EXISTS', metadata) == 0 then return { 'missing' } end
+            local thread = call('HMGET', metadata, 'created_at', 'webhook')
+            if not thread[1] then return { 'missing' } end
             if request ~= '' then
                 local known = call('GET', KEYS[7])
                 if known then
@@ -22,6 +24,8 @@ enum RunScripts {
                 if request ~= '' then call('SET', KEYS[7], request .. id, 'EX', ARGV[12]) end
             end
 
+            local webhook = ARGV[15] ~= '' and ARGV[15] or thread[2] or ARGV[16]
+            if webhook ~= '' and ARGV[17] == '' then return { 'expect' } end
             local active = call('HGET', metadata, 'active')
             if active then
                 if on_busy == '' then on_busy = default_on_busy() end
@@ -43,6 +47,7 @@ enum RunScripts {
                 'failures', 0, 'created_at', time, 'cursor', call('HGET', metadata, 'last_id'), 'ahead', active and waiting + 1 or 0)
             if ARGV[13] ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + ARGV[13])) end
             if ARGV[14] ~= '' then call('HSET', run, 'retry_of', ARGV[14]) end
+            if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
             call('RPUSH', KEYS[3], run_id)
             call('HINCRBY', metadata, 'run_count', 1)
             append(metadata, stream, live, {
@@ -50,10 +55,10 @@ enum RunScripts {
             })
             if active then
                 call('RPUSH', pending, run_id)
-                return { 'waiting', run_id }
+                return { 'waiting', run_id, told }
             end
             call('HSET', metadata, 'active', run_id)
-            return { 'ok', run_id }
+            return { 'ok', run_id, told }
             """#
     )
 
@@ -70,7 +75,7 @@ enum RunScripts {
             if terminal[call('HGET', runs .. run_id, 'status')] and call('HGET', metadata, 'active') == run_id then
                 next_id, next_tenant = promote()
             end
-            return { 'ok', '', next_id, next_tenant, '' }
+            return { 'ok', '', next_id, next_tenant, '', told }
             """#
     )
 

@@ -3,7 +3,7 @@ internal import Redis
 /// Scripts about threads as a whole.
 enum ThreadScripts {
     /// KEYS metadata, stream, threads, idempotency. ARGV thread id, metadata JSON, first event, live channel, the request's fingerprint
-    /// (empty without an idempotency key), seconds to keep the key.
+    /// (empty without an idempotency key), seconds to keep the key, its runs' webhook (or empty).
     static let initiate = Prelude.script(
         "initiate",
         #"""
@@ -17,6 +17,7 @@ enum ThreadScripts {
         end
         local time = now()
         redis.call('HSET', KEYS[1], 'metadata', ARGV[2], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)
+        if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'webhook', ARGV[7]) end
         append(KEYS[1], KEYS[2], ARGV[4], { ARGV[3] })
         redis.call('ZADD', KEYS[3], time, ARGV[1])
         return { 'ok', ARGV[1] }

@@ -17,7 +17,7 @@ enum WorkerScripts {
         local active = call('HGET', metadata, 'active')
         local is_active = active == run_id
         local function none(again, id, tenant, gave_up)
-            return { 'none', again or '', id or '', tenant or '', gave_up or '' }
+            return { 'none', again or '', id or '', tenant or '', gave_up or '', told }
         end
         local function ended(outcome, update, gave_up)
             keep_conversation(run_id)
@@ -124,7 +124,7 @@ enum WorkerScripts {
         close(run_id, final, outcome, fields)
         roll_back(run_id)
         local next_id, next_tenant = promote()
-        return { 'ok', '', next_id, next_tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
+        return { 'ok', '', next_id, next_tenant, call('HGET', runs .. run_id, 'gave_up') or '', told }
         """#
     )
 
@@ -168,7 +168,7 @@ enum WorkerScripts {
         "pause",
         #"""
         local run_key = runs .. run_id
-        local is_held, status, is_ours = is_held(ARGV[5])
+        local is_held, status, is_ours, webhook = is_held(ARGV[5])
         if is_ours and status == 'requires_action' then return { 'ok', call('HGET', run_key, 'expires_at') } end
         if not is_held then return { 'stale' } end
         if status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
@@ -177,14 +177,15 @@ enum WorkerScripts {
         for i = 1, ARGV[10] do events[i] = ARGV[at] at = at + 1 end
         local update = { status = 'requires_action', question = ARGV[7] }
         events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_requires_action', update)
-        local seq = append(metadata, stream, live, events)
+        local seq, event = append(metadata, stream, live, events)
         local time = now()
         local expires = string.format('%d', time + ARGV[6])
         call('HSET', run_key, 'status', 'requires_action', 'question', ARGV[7], 'question_id', ARGV[8], 'paused_at', time,
             'expires_at', expires, 'recorded_seq', seq, unpack(fields))
         call('DEL', run_key .. ':closing')
         for i = at, #ARGV do call('RPUSH', run_key .. ':closing', ARGV[i]) end
-        return { 'ok', expires }
+        tell(run_id, webhook, 'run_requires_action', event)
+        return { 'ok', expires, '', '', '', told }
         """#
     )
 }

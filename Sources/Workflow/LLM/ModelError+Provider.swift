@@ -41,7 +41,7 @@ extension ModelError {
 
     init(_ error: CurlError) {
         switch error.code {
-        case .invalidRequest: self.init(.invalidRequest, error.message)
+        case .invalidRequest, .forbidden: self.init(.invalidRequest, error.message)
         case .tls: self.init(.unavailable, error.message)
         case .timeout: self.init(.timeout, error.message, isRetryable: true)
         case .connect, .reset, .truncated, .exhausted, .failed:

@@ -24,6 +24,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The thread to go on with, instead of a new one.", valueName: "id"))
     var thread: String?
 
+    @Option(help: ArgumentHelp("Where the run's lifecycle events are sent by HTTP POST.", valueName: "url"))
+    var webhook: String?
+
     @Flag(help: "Print each event as a line of JSON, and nothing else.")
     var json = false
 
@@ -43,7 +46,8 @@ struct RunCommand: AsyncParsableCommand {
                 thread = try await client.initiateThread(idempotencyKey: key).threadID
                 try await screen.note("thread \(thread)")
             }
-            let code = try await RunSession(client: client, screen: screen, thread: thread).carryOut(task, model: model)
+            let code = try await RunSession(client: client, screen: screen, thread: thread)
+                .carryOut(task, model: model, webhook: webhook.map { Webhook(url: $0) })
             if self.thread == nil { try await screen.note("continue with: baud run --thread \(thread) \"...\"") }
             return code
         }

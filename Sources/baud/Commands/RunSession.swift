@@ -14,10 +14,10 @@ struct RunSession: Sendable {
     private typealias Execution = Task<(run: Run, events: ThreadEvents), any Error>
 
     /// - Returns: 0, 1, or 130 if there was an interrupt.
-    func carryOut(_ task: String, model: String) async throws -> ExitCode {
+    func carryOut(_ task: String, model: String, webhook: Webhook? = nil) async throws -> ExitCode {
         let interrupts = await Interrupts()
         // Of its own, because both who shows the run and who cancels it wait for it.
-        let execution = Execution { try await client.execute(on: thread, task: task, model: model) }
+        let execution = Execution { try await client.execute(on: thread, task: task, model: model, webhook: webhook) }
         defer { execution.cancel() }
         let end = try await screen.animating {
             try await withThrowingTaskGroup(of: Event?.self) { group in

@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import HTTP
 import Logging
+import Messages
 import Modem
 import NIOCore
 import NIOPosix
@@ -25,6 +26,8 @@ final class Installation: Sendable {
     private let privateRedis: PrivateRedis?
     private let redis: RedisClient
     private let curl: CurlClient
+    /// Of its own: its connections are looked at when they are opened.
+    private let webhookClient: CurlClient
     private let store: Store
     private let models: ModelCatalog
 
@@ -33,6 +36,9 @@ final class Installation: Sendable {
     /// - Throws: with the cause and the cure, when Redis cannot be had or may throw data away.
     init(_ config: BaudConfig) async throws {
         self.config = config
+        if !config.webhooks.url.isEmpty, let problem = config.webhooks.problem(with: config.webhooks.url) {
+            throw ConfigError(.invalid, ["webhooks.url: \(problem)"])
+        }
         LoggingSystem.bootstrap { _ in ConsoleLogHandler(config.log) }
         logger = Logger(label: "baud")
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
@@ -55,9 +61,14 @@ final class Installation: Sendable {
             redis: redis,
             keys: Keys(prefix: config.redis.prefix, cluster: redis.configuration.isCluster),
             queueLimit: config.worker.queueLimit,
+            webhooks: WebhookRules(
+                fallback: config.webhooks.url.isEmpty ? nil : Webhook(url: config.webhooks.url),
+                limit: config.webhooks.maxPending
+            ),
             logger: logger
         )
         curl = try CurlClient()
+        webhookClient = try CurlClient(CurlClient.Configuration(connectTimeout: config.webhooks.timeout))
         models = ModelCatalog(config, curl: curl)
         do {
             try await store.prepare()
@@ -90,6 +101,7 @@ final class Installation: Sendable {
         gateway.grace = config.server.drain
         gateway.version = Self.version
         gateway.checkModel = { [models, config] in models.problem(with: $0) ?? config.missingKey(for: $0) }
+        gateway.checkWebhook = { [config] in config.webhooks.problem(with: $0) }
         return Gateway(store: store, configuration: gateway, group: group, logger: logger, onListening: onListening)
     }
 
@@ -136,6 +148,18 @@ final class Installation: Sendable {
             bytes: config.threads.maxLogBytes
         )
         return Sweeper(store: store, retention: retention, interval: config.events.sweep, logger: logger)
+    }
+
+    func webhookSender() -> WebhookSender {
+        var webhooks = WebhookConfiguration()
+        webhooks.signer = WebhookSigner(secret: config.webhooks.secret.value)
+        webhooks.allowsPrivate = config.webhooks.allowPrivate
+        webhooks.timeout = config.webhooks.timeout
+        webhooks.maxTries = config.webhooks.maxTries
+        webhooks.retries = RetryBackoff(base: config.webhooks.retry, limit: config.webhooks.retryLimit)
+        webhooks.grace = config.server.drain
+        webhooks.userAgent = "baud/\(Self.version)"
+        return WebhookSender(store: store, client: webhookClient, configuration: webhooks, logger: logger)
     }
 
     private var modemConfiguration: ModemConfiguration {
@@ -192,6 +216,7 @@ final class Installation: Sendable {
     /// Closes what the roles share; called once, when none of them runs.
     func close() async {
         await curl.shutdown()
+        await webhookClient.shutdown()
         await redis.close()
         await privateRedis?.stop()
         do {
@@ -234,6 +259,16 @@ extension BaudConfig {
             return nil
         }
         return "the provider \(name) has no key: set \(provider.apiKeyVariable), or api_key in [llm.providers.\(name)]"
+    }
+}
+
+extension BaudConfig.Webhooks {
+    /// What is wrong with the URL of a webhook here; nil if nothing is.
+    func problem(with url: String) -> String? {
+        guard !secret.isEmpty else {
+            return "there are no webhooks here: the server has no webhooks.secret to sign with"
+        }
+        return WebhookURL.problem(with: url, allowsPrivate: allowPrivate)
     }
 }
 

@@ -29,6 +29,7 @@ enum Role {
                 do {
                     services.append(try await installation.modem())
                     services.append(installation.sweeper())
+                    services.append(installation.webhookSender())
                 } catch {
                     await installation.close()
                     throw error

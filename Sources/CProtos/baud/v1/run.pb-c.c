@@ -52,6 +52,51 @@ void   baud__v1__run__free_unpacked
   assert(message->base.descriptor == &baud__v1__run__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   baud__v1__webhook__init
+                     (Baud__V1__Webhook         *message)
+{
+  static const Baud__V1__Webhook init_value = BAUD__V1__WEBHOOK__INIT;
+  *message = init_value;
+}
+size_t baud__v1__webhook__get_packed_size
+                     (const Baud__V1__Webhook *message)
+{
+  assert(message->base.descriptor == &baud__v1__webhook__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t baud__v1__webhook__pack
+                     (const Baud__V1__Webhook *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &baud__v1__webhook__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t baud__v1__webhook__pack_to_buffer
+                     (const Baud__V1__Webhook *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &baud__v1__webhook__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Baud__V1__Webhook *
+       baud__v1__webhook__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Baud__V1__Webhook *)
+     protobuf_c_message_unpack (&baud__v1__webhook__descriptor,
+                                allocator, len, data);
+}
+void   baud__v1__webhook__free_unpacked
+                     (Baud__V1__Webhook *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &baud__v1__webhook__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   baud__v1__question__init
                      (Baud__V1__Question         *message)
 {
@@ -1177,7 +1222,7 @@ void   baud__v1__stats__free_unpacked
   assert(message->base.descriptor == &baud__v1__stats__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[16] =
+static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[17] =
 {
   {
     "run_id",
@@ -1371,6 +1416,18 @@ static const ProtobufCFieldDescriptor baud__v1__run__field_descriptors[16] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Run, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__run__field_indices_by_name[] = {
   5,   /* field[5] = attempt */
@@ -1389,11 +1446,12 @@ static const unsigned baud__v1__run__field_indices_by_name[] = {
   12,   /* field[12] = text */
   1,   /* field[1] = thread_id */
   9,   /* field[9] = usage */
+  16,   /* field[16] = webhook */
 };
 static const ProtobufCIntRange baud__v1__run__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor baud__v1__run__descriptor =
 {
@@ -1403,11 +1461,62 @@ const ProtobufCMessageDescriptor baud__v1__run__descriptor =
   "Baud__V1__Run",
   "baud.v1",
   sizeof(Baud__V1__Run),
-  16,
+  17,
   baud__v1__run__field_descriptors,
   baud__v1__run__field_indices_by_name,
   1,  baud__v1__run__number_ranges,
   (ProtobufCMessageInit) baud__v1__run__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor baud__v1__webhook__field_descriptors[2] =
+{
+  {
+    "url",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Webhook, url),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "events",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Baud__V1__Webhook, n_events),
+    offsetof(Baud__V1__Webhook, events),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned baud__v1__webhook__field_indices_by_name[] = {
+  1,   /* field[1] = events */
+  0,   /* field[0] = url */
+};
+static const ProtobufCIntRange baud__v1__webhook__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor baud__v1__webhook__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "baud.v1.Webhook",
+  "Webhook",
+  "Baud__V1__Webhook",
+  "baud.v1",
+  sizeof(Baud__V1__Webhook),
+  2,
+  baud__v1__webhook__field_descriptors,
+  baud__v1__webhook__field_indices_by_name,
+  1,  baud__v1__webhook__number_ranges,
+  (ProtobufCMessageInit) baud__v1__webhook__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor baud__v1__question__field_descriptors[3] =
@@ -1602,7 +1711,7 @@ const ProtobufCMessageDescriptor baud__v1__failure__descriptor =
   (ProtobufCMessageInit) baud__v1__failure__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descriptors[6] =
 {
   {
     "thread_id",
@@ -1664,6 +1773,18 @@ static const ProtobufCFieldDescriptor baud__v1__execute_run_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ExecuteRunRequest, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__execute_run_request__field_indices_by_name[] = {
   3,   /* field[3] = idempotency_key */
@@ -1671,11 +1792,12 @@ static const unsigned baud__v1__execute_run_request__field_indices_by_name[] = {
   4,   /* field[4] = on_busy */
   1,   /* field[1] = task */
   0,   /* field[0] = thread_id */
+  5,   /* field[5] = webhook */
 };
 static const ProtobufCIntRange baud__v1__execute_run_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor baud__v1__execute_run_request__descriptor =
 {
@@ -1685,7 +1807,7 @@ const ProtobufCMessageDescriptor baud__v1__execute_run_request__descriptor =
   "Baud__V1__ExecuteRunRequest",
   "baud.v1",
   sizeof(Baud__V1__ExecuteRunRequest),
-  5,
+  6,
   baud__v1__execute_run_request__field_descriptors,
   baud__v1__execute_run_request__field_indices_by_name,
   1,  baud__v1__execute_run_request__number_ranges,
@@ -2114,7 +2236,7 @@ const ProtobufCMessageDescriptor baud__v1__answer_run_request__descriptor =
   (ProtobufCMessageInit) baud__v1__answer_run_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__schedule_run_request__field_descriptors[7] =
+static const ProtobufCFieldDescriptor baud__v1__schedule_run_request__field_descriptors[8] =
 {
   {
     "thread_id",
@@ -2200,6 +2322,18 @@ static const ProtobufCFieldDescriptor baud__v1__schedule_run_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__ScheduleRunRequest, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__schedule_run_request__field_indices_by_name[] = {
   5,   /* field[5] = at */
@@ -2209,11 +2343,12 @@ static const unsigned baud__v1__schedule_run_request__field_indices_by_name[] = 
   3,   /* field[3] = on_busy */
   1,   /* field[1] = task */
   0,   /* field[0] = thread_id */
+  7,   /* field[7] = webhook */
 };
 static const ProtobufCIntRange baud__v1__schedule_run_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor baud__v1__schedule_run_request__descriptor =
 {
@@ -2223,14 +2358,14 @@ const ProtobufCMessageDescriptor baud__v1__schedule_run_request__descriptor =
   "Baud__V1__ScheduleRunRequest",
   "baud.v1",
   sizeof(Baud__V1__ScheduleRunRequest),
-  7,
+  8,
   baud__v1__schedule_run_request__field_descriptors,
   baud__v1__schedule_run_request__field_indices_by_name,
   1,  baud__v1__schedule_run_request__number_ranges,
   (ProtobufCMessageInit) baud__v1__schedule_run_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__schedule__field_descriptors[11] =
+static const ProtobufCFieldDescriptor baud__v1__schedule__field_descriptors[12] =
 {
   {
     "schedule_id",
@@ -2364,6 +2499,18 @@ static const ProtobufCFieldDescriptor baud__v1__schedule__field_descriptors[11] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Schedule, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__schedule__field_indices_by_name[] = {
   8,   /* field[8] = created_at */
@@ -2377,11 +2524,12 @@ static const unsigned baud__v1__schedule__field_indices_by_name[] = {
   2,   /* field[2] = task */
   7,   /* field[7] = tenant */
   1,   /* field[1] = thread_id */
+  11,   /* field[11] = webhook */
 };
 static const ProtobufCIntRange baud__v1__schedule__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor baud__v1__schedule__descriptor =
 {
@@ -2391,7 +2539,7 @@ const ProtobufCMessageDescriptor baud__v1__schedule__descriptor =
   "Baud__V1__Schedule",
   "baud.v1",
   sizeof(Baud__V1__Schedule),
-  11,
+  12,
   baud__v1__schedule__field_descriptors,
   baud__v1__schedule__field_indices_by_name,
   1,  baud__v1__schedule__number_ranges,
@@ -2847,7 +2995,7 @@ const ProtobufCMessageDescriptor baud__v1__get_stats_request__descriptor =
   (ProtobufCMessageInit) baud__v1__get_stats_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__stats__field_descriptors[7] =
+static const ProtobufCFieldDescriptor baud__v1__stats__field_descriptors[9] =
 {
   {
     "queued",
@@ -2933,20 +3081,46 @@ static const ProtobufCFieldDescriptor baud__v1__stats__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhooks",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, webhooks),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dead_webhooks",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Stats, dead_webhooks),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__stats__field_indices_by_name[] = {
   5,   /* field[5] = dead_letters */
+  8,   /* field[8] = dead_webhooks */
   4,   /* field[4] = due */
   2,   /* field[2] = oldest_ms */
   0,   /* field[0] = queued */
   3,   /* field[3] = running */
   1,   /* field[1] = tenants */
+  7,   /* field[7] = webhooks */
   6,   /* field[6] = workers */
 };
 static const ProtobufCIntRange baud__v1__stats__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor baud__v1__stats__descriptor =
 {
@@ -2956,7 +3130,7 @@ const ProtobufCMessageDescriptor baud__v1__stats__descriptor =
   "Baud__V1__Stats",
   "baud.v1",
   sizeof(Baud__V1__Stats),
-  7,
+  9,
   baud__v1__stats__field_descriptors,
   baud__v1__stats__field_indices_by_name,
   1,  baud__v1__stats__number_ranges,

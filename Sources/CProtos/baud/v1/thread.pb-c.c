@@ -616,7 +616,7 @@ const ProtobufCMessageDescriptor baud__v1__thread__metadata_entry__descriptor =
   (ProtobufCMessageInit) baud__v1__thread__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[14] =
+static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[15] =
 {
   {
     "thread_id",
@@ -786,6 +786,18 @@ static const ProtobufCFieldDescriptor baud__v1__thread__field_descriptors[14] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__Thread, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__thread__field_indices_by_name[] = {
   5,   /* field[5] = active_run_id */
@@ -802,11 +814,12 @@ static const unsigned baud__v1__thread__field_indices_by_name[] = {
   4,   /* field[4] = updated_at */
   9,   /* field[9] = usage */
   12,   /* field[12] = version */
+  14,   /* field[14] = webhook */
 };
 static const ProtobufCIntRange baud__v1__thread__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor baud__v1__thread__descriptor =
 {
@@ -816,7 +829,7 @@ const ProtobufCMessageDescriptor baud__v1__thread__descriptor =
   "Baud__V1__Thread",
   "baud.v1",
   sizeof(Baud__V1__Thread),
-  14,
+  15,
   baud__v1__thread__field_descriptors,
   baud__v1__thread__field_indices_by_name,
   1,  baud__v1__thread__number_ranges,
@@ -925,7 +938,7 @@ const ProtobufCMessageDescriptor baud__v1__initiate_thread_request__metadata_ent
   (ProtobufCMessageInit) baud__v1__initiate_thread_request__metadata_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor baud__v1__initiate_thread_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor baud__v1__initiate_thread_request__field_descriptors[3] =
 {
   {
     "metadata",
@@ -951,15 +964,28 @@ static const ProtobufCFieldDescriptor baud__v1__initiate_thread_request__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "webhook",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Baud__V1__InitiateThreadRequest, webhook),
+    &baud__v1__webhook__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned baud__v1__initiate_thread_request__field_indices_by_name[] = {
   1,   /* field[1] = idempotency_key */
   0,   /* field[0] = metadata */
+  2,   /* field[2] = webhook */
 };
 static const ProtobufCIntRange baud__v1__initiate_thread_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor baud__v1__initiate_thread_request__descriptor =
 {
@@ -969,7 +995,7 @@ const ProtobufCMessageDescriptor baud__v1__initiate_thread_request__descriptor =
   "Baud__V1__InitiateThreadRequest",
   "baud.v1",
   sizeof(Baud__V1__InitiateThreadRequest),
-  2,
+  3,
   baud__v1__initiate_thread_request__field_descriptors,
   baud__v1__initiate_thread_request__field_indices_by_name,
   1,  baud__v1__initiate_thread_request__number_ranges,

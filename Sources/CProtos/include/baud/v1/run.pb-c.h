@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Baud__V1__Run Baud__V1__Run;
+typedef struct Baud__V1__Webhook Baud__V1__Webhook;
 typedef struct Baud__V1__Question Baud__V1__Question;
 typedef struct Baud__V1__Usage Baud__V1__Usage;
 typedef struct Baud__V1__Failure Baud__V1__Failure;
@@ -100,10 +101,36 @@ struct  Baud__V1__Run
    * What it wants to know, while it is requires_action.
    */
   Baud__V1__Question *question;
+  /*
+   * Where its events are sent, if anywhere.
+   */
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__RUN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__run__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL }
+
+
+/*
+ * Where a run's lifecycle events are sent: by HTTP POST, signed as Standard Webhooks has it, each at least once and one after the
+ * other. docs/EVENTS.md says what is sent.
+ */
+struct  Baud__V1__Webhook
+{
+  ProtobufCMessage base;
+  /*
+   * http or https, at most 2048 bytes.
+   */
+  char *url;
+  /*
+   * Out of run_requires_action, run_completed, run_failed, run_cancelled, run_timed_out, run_expired; empty: all of them.
+   */
+  size_t n_events;
+  char **events;
+};
+#define BAUD__V1__WEBHOOK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&baud__v1__webhook__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*
@@ -187,10 +214,14 @@ struct  Baud__V1__ExecuteRunRequest
    *   steer      The task is given to the active run at its next step; the answer is that run.
    */
   char *on_busy;
+  /*
+   * If not set, the thread's, or else the server's.
+   */
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__EXECUTE_RUN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__execute_run_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Baud__V1__GetRunRequest
@@ -320,10 +351,14 @@ struct  Baud__V1__ScheduleRunRequest
    * Minute, hour, day of the month, month, day of the week, in UTC: `* 5 8-17 * * 1-5`.
    */
   char *cron;
+  /*
+   * As in ExecuteRunRequest.
+   */
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__SCHEDULE_RUN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__schedule_run_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, NULL }
 
 
 /*
@@ -355,10 +390,11 @@ struct  Baud__V1__Schedule
    * Why the last time led to none.
    */
   char *last_error;
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__SCHEDULE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__schedule__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Baud__V1__ListSchedulesRequest
@@ -520,10 +556,18 @@ struct  Baud__V1__Stats
    * Heard of within the last 30 seconds.
    */
   uint32_t workers;
+  /*
+   * Runs with a webhook that have not ended, or whose events have not all arrived.
+   */
+  uint32_t webhooks;
+  /*
+   * Events that were given up within the last seven days, because the receiver did not take them.
+   */
+  uint32_t dead_webhooks;
 };
 #define BAUD__V1__STATS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__stats__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /* Baud__V1__Run methods */
@@ -544,6 +588,25 @@ Baud__V1__Run *
                       const uint8_t       *data);
 void   baud__v1__run__free_unpacked
                      (Baud__V1__Run *message,
+                      ProtobufCAllocator *allocator);
+/* Baud__V1__Webhook methods */
+void   baud__v1__webhook__init
+                     (Baud__V1__Webhook         *message);
+size_t baud__v1__webhook__get_packed_size
+                     (const Baud__V1__Webhook   *message);
+size_t baud__v1__webhook__pack
+                     (const Baud__V1__Webhook   *message,
+                      uint8_t             *out);
+size_t baud__v1__webhook__pack_to_buffer
+                     (const Baud__V1__Webhook   *message,
+                      ProtobufCBuffer     *buffer);
+Baud__V1__Webhook *
+       baud__v1__webhook__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   baud__v1__webhook__free_unpacked
+                     (Baud__V1__Webhook *message,
                       ProtobufCAllocator *allocator);
 /* Baud__V1__Question methods */
 void   baud__v1__question__init
@@ -1025,6 +1088,9 @@ void   baud__v1__stats__free_unpacked
 typedef void (*Baud__V1__Run_Closure)
                  (const Baud__V1__Run *message,
                   void *closure_data);
+typedef void (*Baud__V1__Webhook_Closure)
+                 (const Baud__V1__Webhook *message,
+                  void *closure_data);
 typedef void (*Baud__V1__Question_Closure)
                  (const Baud__V1__Question *message,
                   void *closure_data);
@@ -1107,6 +1173,7 @@ typedef void (*Baud__V1__Stats_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor baud__v1__run__descriptor;
+extern const ProtobufCMessageDescriptor baud__v1__webhook__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__question__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__usage__descriptor;
 extern const ProtobufCMessageDescriptor baud__v1__failure__descriptor;

@@ -110,10 +110,14 @@ struct  Baud__V1__Thread
    * Set when it is a fork.
    */
   Baud__V1__ThreadOrigin *forked_from;
+  /*
+   * Of its runs that bring none of their own.
+   */
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__THREAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__thread__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, 0,NULL, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, 0,NULL, 0, NULL, NULL }
 
 
 /*
@@ -156,10 +160,14 @@ struct  Baud__V1__InitiateThreadRequest
    * 1-255 characters; a retry with the same key within 24 hours returns the same thread.
    */
   char *idempotency_key;
+  /*
+   * For the thread's runs that bring none of their own.
+   */
+  Baud__V1__Webhook *webhook;
 };
 #define BAUD__V1__INITIATE_THREAD_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&baud__v1__initiate_thread_request__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string }
+    , 0,NULL, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Baud__V1__GetThreadRequest

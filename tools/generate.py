@@ -227,7 +227,10 @@ def message_code(file, index, message, package):
                 out += f"            c.pointee.{oneof}_case = {oneof_constant(prefix, oneof, field.proto.name)}\n"
                 out += f"            c.pointee.{field.c} = arena.{'message' if field.is_message else 'string'}(value)\n"
         out += "        case nil: break\n        }\n"
-    return out + "    }\n}\n"
+    out += "    }\n}\n"
+    if message.name.endswith("Request") and any(f.name == "thread_id" for f in message.field):
+        out += f"\nextension {message.name}: ThreadRequest {{}}\n"
+    return out
 
 
 def enum_code(enum):

@@ -36,7 +36,7 @@ struct Endpoint: Sendable {
         Endpoint(
             method: method,
             handler: .unary { bytes, caller in
-                let request = try Request(bytes)
+                let request = try Request(bytes, from: caller)
                 let response = try await useCase(request, caller)
                 return Reply(message: response.serialized(), httpStatus: httpStatus(request, response))
             }
@@ -51,7 +51,7 @@ struct Endpoint: Sendable {
         Endpoint(
             method: method,
             handler: .unary { bytes, caller in
-                let (response, isReplay) = try await useCase(try Request(bytes), caller)
+                let (response, isReplay) = try await useCase(try Request(bytes, from: caller), caller)
                 return Reply(message: response.serialized(), isReplay: isReplay)
             }
         )
@@ -66,7 +66,7 @@ struct Endpoint: Sendable {
             method: method,
             handler: .streaming { bytes, caller, sink, fanout in
                 do {
-                    try useCase(try Request(bytes), caller, sink, fanout)
+                    try useCase(try Request(bytes, from: caller), caller, sink, fanout)
                 } catch {
                     sink.finish(StoreError(describing: error))
                 }
@@ -76,7 +76,13 @@ struct Endpoint: Sendable {
 }
 
 extension Message {
-    fileprivate init(_ buffer: ByteBuffer) throws(MessageError) {
+    /// The request of a caller who may make it.
+    fileprivate init(_ buffer: ByteBuffer, from caller: Caller) throws {
+        try self.init(buffer)
+        try caller.check(self)
+    }
+
+    private init(_ buffer: ByteBuffer) throws(MessageError) {
         let result = buffer.withUnsafeReadableBytes { bytes in
             Result { () throws(MessageError) -> Self in try Self(serialized: bytes) }
         }

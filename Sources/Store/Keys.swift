@@ -20,6 +20,11 @@ public struct Keys: Sendable {
         "\(prefix)queue:\(cluster ? "{default}" : "default"):\(part)"
     }
 
+    /// What is one tenant's; the documented names are those of who names none.
+    private func all(of tenant: String, _ part: String) -> String {
+        tenant == Store.commonTenant ? "\(prefix)\(part)" : "\(prefix)tenant:\(tenant):\(part)"
+    }
+
     // MARK: A thread
 
     /// Hash: configuration, numbers and cursor of the log, the active run.
@@ -52,12 +57,12 @@ public struct Keys: Sendable {
 
     // MARK: All threads
 
-    /// Sorted set: thread ids by the time of their creation.
-    var threads: String { "\(prefix)threads" }
+    /// Sorted set: a tenant's thread ids by the time of their creation.
+    func threads(of tenant: String) -> String { all(of: tenant, "threads") }
     /// Sorted set: thread ids by when they are to be looked at for what is old.
     var sweep: String { "\(prefix)threads:sweep" }
-    /// String: what an `initiate` under an idempotency key came to.
-    func idempotency(_ key: String) -> String { "\(prefix)idempotency:\(key)" }
+    /// String: what a tenant's `initiate` under an idempotency key came to.
+    func idempotency(_ tenant: String, _ key: String) -> String { all(of: tenant, "idempotency:\(key)") }
     /// Channel: runs that are to be cancelled, `thread run reason`.
     var control: String { "\(prefix)control" }
 

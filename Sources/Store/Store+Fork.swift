@@ -23,7 +23,8 @@ extension Store {
         let place = try Self.place(of: request, newest: newest, all)
         var runs = all.filter { $0.end.map { $0 <= place } ?? false }
         let isWhole = runs.count == all.count { $0.end != nil }
-        let id = Self.makeID()
+        let tenant = Tenant.owner(of: source)
+        let id = Tenant.makeThreadID(for: tenant)
         var copy = LogCopy(thread: id, runs: runs.map(\.id))
         try await copyLog(of: source, upTo: place, into: &copy)
         for index in runs.indices { copy.place(&runs[index]) }
@@ -43,7 +44,12 @@ extension Store {
         )
         let added = await redis.send(
             batch: [
-                RedisCommand("ZADD", RedisArgument(keys.threads), RedisArgument(Self.now), RedisArgument(id)),
+                RedisCommand(
+                    "ZADD",
+                    RedisArgument(keys.threads(of: tenant)),
+                    RedisArgument(Self.now),
+                    RedisArgument(id)
+                ),
                 sweepSoon(id),
             ]
         )

@@ -59,7 +59,7 @@ extension Store {
     ) async throws(StoreError) -> (run: Run, isReplay: Bool) {
         let thread = request.threadID
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
-        guard tenant.isIdentifier else { throw .badTenant }
+        try Tenant.check(tenant)
         let id = Self.makeID()
         let key = request.idempotencyKey
         let isTold = isTold || request.webhook != nil || webhooks.fallback != nil

@@ -14,7 +14,7 @@ extension Store {
     ) async throws(StoreError) -> Schedule {
         let thread = request.threadID
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
-        guard tenant.isIdentifier else { throw .badTenant }
+        try Tenant.check(tenant)
         let schedule = Schedule(
             scheduleID: Self.makeID(),
             threadID: thread,

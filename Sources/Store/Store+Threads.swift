@@ -5,18 +5,21 @@ internal import Redis
 extension Store {
     /// Creates a thread and its first event.
     ///
+    /// - Parameter tenant: whose it is, see ``Tenant``.
     /// - Returns: the thread, and whether it is the one of an earlier request under the same idempotency key.
-    /// - Throws: `.conflict` when the idempotency key stands for another request, `.unavailable`.
+    /// - Throws: `.invalid` for a tenant that is none, `.conflict` when the idempotency key stands for another request, `.unavailable`.
     public func initiate(
-        _ request: InitiateThreadRequest
+        _ request: InitiateThreadRequest,
+        tenant: String = Store.commonTenant
     ) async throws(StoreError) -> (thread: Messages.Thread, isReplay: Bool) {
-        let id = Self.makeID()
+        try Tenant.check(tenant)
+        let id = Tenant.makeThreadID(for: tenant)
         let event = Event(threadID: id, type: "thread_created", time: Self.now)
         let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
         let key = request.idempotencyKey
         let (outcome, values) = try await run(
             ThreadScripts.initiate,
-            [keys.metadata(id), keys.stream(id), keys.threads, keys.idempotency(key)],
+            [keys.metadata(id), keys.stream(id), keys.threads(of: tenant), keys.idempotency(tenant, key)],
             [
                 RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
                 RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.fingerprint),
@@ -41,14 +44,19 @@ extension Store {
         return makeThread(id, fields)
     }
 
-    /// A page of all threads, newest first.
-    public func threads(_ request: ListThreadsRequest) async throws(StoreError) -> ListThreadsResponse {
+    /// A page of a tenant's threads, newest first.
+    public func threads(
+        _ request: ListThreadsRequest,
+        tenant: String = Store.commonTenant
+    ) async throws(StoreError) -> ListThreadsResponse {
+        try Tenant.check(tenant)
         let size = try Self.pageSize(request.pageSize)
+        let threads = RedisArgument(keys.threads(of: tenant))
         var start = 0
         if !request.pageToken.isEmpty {
             guard request.pageToken.isIdentifier else { throw .pageToken }
             let rank = try await send(
-                RedisCommand("ZREVRANK", RedisArgument(keys.threads), RedisArgument(request.pageToken))
+                RedisCommand("ZREVRANK", threads, RedisArgument(request.pageToken))
             )
             guard let rank = rank.int else { throw .pageToken }
             start = Int(rank) + 1
@@ -56,21 +64,21 @@ extension Store {
         // One more than asked for tells whether there is a next page.
         let range = RedisCommand(
             "ZREVRANGE",
-            RedisArgument(keys.threads),
+            threads,
             RedisArgument(start),
             RedisArgument(start + size)
         )
         let ids = (try await send(range).array ?? []).compactMap(\.string)
-        var threads: [Messages.Thread] = []
+        var page: [Messages.Thread] = []
         let commands = ids.prefix(size).map { RedisCommand("HGETALL", RedisArgument(keys.metadata($0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
             case .success(let value):
-                if case let fields = hash(value), !fields.isEmpty { threads.append(makeThread(id, fields)) }
+                if case let fields = hash(value), !fields.isEmpty { page.append(makeThread(id, fields)) }
             case .failure(let error): throw StoreError(error)
             }
         }
-        return ListThreadsResponse(threads: threads, nextPageToken: ids.count > size ? ids[size - 1] : "")
+        return ListThreadsResponse(threads: page, nextPageToken: ids.count > size ? ids[size - 1] : "")
     }
 
     /// Changes what a client has attached to a thread.
@@ -119,7 +127,7 @@ extension Store {
             ThreadScripts.delete,
             [
                 keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
-                keys.threads, keys.schedules(id),
+                keys.threads(of: Tenant.owner(of: id)), keys.schedules(id),
             ],
             [
                 RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, "")),

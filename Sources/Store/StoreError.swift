@@ -60,9 +60,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         StoreError(.internal, "the script \(script) answered something unexpected: \(reply)")
     }
 
-    static let badTenant = StoreError(.invalid, "must be 1 to 128 letters, digits, _ or -", field: "x-tenant")
-
-    static func threadNotFound(_ id: String) -> StoreError {
+    public static func threadNotFound(_ id: String) -> StoreError {
         StoreError(.notFound, "thread \(id) does not exist", field: "thread_id")
     }
 

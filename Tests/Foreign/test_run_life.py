@@ -117,8 +117,9 @@ def test_the_queue_and_tenants(rest, stubs):
     assert letters.status_code == 200 and letters.json()["total"] == 0
     error_of(rest.http.post("/api/queue/dead-letters/t/r/requeue"), 404, "not_found")
     assert rest.http.get("/api/queue/stats").json()["workers"] >= 1
-    thread = rest.new_thread()
-    run = rest.execute(thread, "words=1", **{"x-tenant": "acme"})
-    assert rest.run(thread, run)["tenant"] == "acme"
+    acme = {"x-tenant": "acme"}
+    thread = rest.http.post(f"{AGENT}/initiate", json={}, headers=acme).json()["thread_id"]
+    run = rest.execute(thread, "words=1", **acme)
+    assert rest.http.get(f"{AGENT}/{thread}/runs/{run}", headers=acme).json()["tenant"] == "acme"
     refused = rest.http.post(f"{AGENT}/{thread}/execute", json={"task": "x"}, headers={"x-tenant": "a b"})
     error_of(refused, 400, "invalid_argument")

@@ -36,7 +36,7 @@ extension Caller {
         self.init(
             idempotencyKey: context.metadata["idempotency-key"],
             lastEventID: context.metadata["last-event-id"],
-            tenant: context.metadata["x-tenant"]
+            tenant: context.metadata["x-tenant"] ?? Store.commonTenant
         )
     }
 }

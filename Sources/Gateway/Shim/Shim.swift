@@ -119,7 +119,7 @@ struct Shim: Sendable {
         let caller = Caller(
             idempotencyKey: exchange.request.headers["idempotency-key"],
             lastEventID: exchange.request.headers["last-event-id"],
-            tenant: exchange.request.headers["x-tenant"]
+            tenant: exchange.request.headers["x-tenant"] ?? Store.commonTenant
         )
         switch endpoint.handler {
         case .streaming(let handler):

@@ -39,14 +39,14 @@ struct RunUseCases: Sendable {
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         try check(task: request.task, model: request.model, onBusy: request.onBusy)
         try webhooks.check(request.webhook)
-        let (run, isReplay) = try await store.execute(request, tenant: caller.tenant ?? Store.commonTenant)
+        let (run, isReplay) = try await store.execute(request, tenant: caller.tenant)
         return (run, isReplay)
     }
 
     @Sendable private func retry(_ request: RetryRunRequest, _ caller: Caller) async throws -> (Run, isReplay: Bool) {
         var request = request
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
-        let (run, isReplay) = try await store.retry(request, tenant: caller.tenant ?? Store.commonTenant)
+        let (run, isReplay) = try await store.retry(request, tenant: caller.tenant)
         return (run, isReplay)
     }
 

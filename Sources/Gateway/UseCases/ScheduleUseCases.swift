@@ -12,7 +12,7 @@ struct ScheduleUseCases: Sendable {
             .unary(.scheduleRun) { (request: ScheduleRunRequest, caller) in
                 try runs.check(task: request.task, model: request.model, onBusy: request.onBusy)
                 try runs.webhooks.check(request.webhook)
-                return try await store.schedule(request, tenant: caller.tenant ?? Store.commonTenant)
+                return try await store.schedule(request, tenant: caller.tenant)
             },
             .unary(.listSchedules) { (request: ListSchedulesRequest, _) in
                 try await store.schedules(request.threadID)

@@ -18,7 +18,9 @@ struct ThreadUseCases: Sendable {
             .unary(.getThreadSnapshot) { (request: GetThreadSnapshotRequest, _) in
                 try await store.snapshot(request.threadID)
             },
-            .unary(.listThreads) { (request: ListThreadsRequest, _) in try await store.threads(request) },
+            .unary(.listThreads) { (request: ListThreadsRequest, caller) in
+                try await store.threads(request, tenant: caller.tenant)
+            },
             .unary(.updateThread) { (request: UpdateThreadRequest, _) in try await update(request) },
             .unary(.forkThread) { (request: ForkThreadRequest, _) in
                 guard request.lastID.isEmpty || request.runID.isEmpty else {
@@ -41,7 +43,7 @@ struct ThreadUseCases: Sendable {
         request.idempotencyKey = try caller.idempotencyKey(or: request.idempotencyKey)
         try Self.check(request.metadata)
         try webhooks.check(request.webhook)
-        let (thread, isReplay) = try await store.initiate(request)
+        let (thread, isReplay) = try await store.initiate(request, tenant: caller.tenant)
         return (thread, isReplay)
     }
 

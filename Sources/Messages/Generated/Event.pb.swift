@@ -962,6 +962,8 @@ extension StreamThreadRequest: CMessage {
     }
 }
 
+extension StreamThreadRequest: ThreadRequest {}
+
 /// The legacy address of a stream: `stream:{flow_uuid}:{flow_input_uuid}`.
 public struct StreamFlowRequest: Message, Hashable {
     public var flowUUID: String

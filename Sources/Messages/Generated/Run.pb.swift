@@ -351,6 +351,8 @@ extension ExecuteRunRequest: CMessage {
     }
 }
 
+extension ExecuteRunRequest: ThreadRequest {}
+
 public struct GetRunRequest: Message, Hashable {
     public var threadID: String
     public var runID: String
@@ -386,6 +388,8 @@ extension GetRunRequest: CMessage {
         if !runID.isEmpty { c.pointee.run_id = arena.string(runID) }
     }
 }
+
+extension GetRunRequest: ThreadRequest {}
 
 public struct ListRunsRequest: Message, Hashable {
     public var threadID: String
@@ -429,6 +433,8 @@ extension ListRunsRequest: CMessage {
         if !pageToken.isEmpty { c.pointee.page_token = arena.string(pageToken) }
     }
 }
+
+extension ListRunsRequest: ThreadRequest {}
 
 public struct ListRunsResponse: Message, Hashable {
     /// Newest first.
@@ -510,6 +516,8 @@ extension CancelRunRequest: CMessage {
     }
 }
 
+extension CancelRunRequest: ThreadRequest {}
+
 public struct WaitRunRequest: Message, Hashable {
     public var threadID: String
     public var runID: String
@@ -545,6 +553,8 @@ extension WaitRunRequest: CMessage {
         if !runID.isEmpty { c.pointee.run_id = arena.string(runID) }
     }
 }
+
+extension WaitRunRequest: ThreadRequest {}
 
 public struct RetryRunRequest: Message, Hashable {
     public var threadID: String
@@ -588,6 +598,8 @@ extension RetryRunRequest: CMessage {
         if !idempotencyKey.isEmpty { c.pointee.idempotency_key = arena.string(idempotencyKey) }
     }
 }
+
+extension RetryRunRequest: ThreadRequest {}
 
 public struct AnswerRunRequest: Message, Hashable {
     public var threadID: String
@@ -635,6 +647,8 @@ extension AnswerRunRequest: CMessage {
         if !text.isEmpty { c.pointee.text = arena.string(text) }
     }
 }
+
+extension AnswerRunRequest: ThreadRequest {}
 
 public struct ScheduleRunRequest: Message, Hashable {
     public var threadID: String
@@ -706,6 +720,8 @@ extension ScheduleRunRequest: CMessage {
         c.pointee.webhook = arena.message(ifPresent: webhook)
     }
 }
+
+extension ScheduleRunRequest: ThreadRequest {}
 
 /// A run that is to be executed at a time, or again and again.
 public struct Schedule: Message, Hashable {
@@ -827,6 +843,8 @@ extension ListSchedulesRequest: CMessage {
     }
 }
 
+extension ListSchedulesRequest: ThreadRequest {}
+
 public struct ListSchedulesResponse: Message, Hashable {
     public var schedules: [Schedule]
 
@@ -893,6 +911,8 @@ extension DeleteScheduleRequest: CMessage {
         if !scheduleID.isEmpty { c.pointee.schedule_id = arena.string(scheduleID) }
     }
 }
+
+extension DeleteScheduleRequest: ThreadRequest {}
 
 public struct DeleteScheduleResponse: Message, Hashable {
 
@@ -1075,6 +1095,8 @@ extension RequeueDeadLetterRequest: CMessage {
         if !runID.isEmpty { c.pointee.run_id = arena.string(runID) }
     }
 }
+
+extension RequeueDeadLetterRequest: ThreadRequest {}
 
 public struct PurgeDeadLettersRequest: Message, Hashable {
 

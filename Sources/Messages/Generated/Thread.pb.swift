@@ -242,6 +242,8 @@ extension GetThreadRequest: CMessage {
     }
 }
 
+extension GetThreadRequest: ThreadRequest {}
+
 public struct ListThreadsRequest: Message, Hashable {
     /// 1 to 100; 0 stands for 50.
     public var pageSize: UInt32
@@ -349,6 +351,8 @@ extension DeleteThreadRequest: CMessage {
     }
 }
 
+extension DeleteThreadRequest: ThreadRequest {}
+
 public struct DeleteThreadResponse: Message, Hashable {
 
     public init() {}
@@ -443,6 +447,8 @@ extension UpdateThreadRequest: CMessage {
     }
 }
 
+extension UpdateThreadRequest: ThreadRequest {}
+
 /// The fork has the runs that had ended there, with their events under new ids and numbers, and their part of the conversation. It has
 /// no workspace yet, and only a fork of the whole thread has its todos and plans.
 public struct ForkThreadRequest: Message, Hashable {
@@ -488,6 +494,8 @@ extension ForkThreadRequest: CMessage {
     }
 }
 
+extension ForkThreadRequest: ThreadRequest {}
+
 public struct GetThreadSnapshotRequest: Message, Hashable {
     public var threadID: String
 
@@ -518,6 +526,8 @@ extension GetThreadSnapshotRequest: CMessage {
         if !threadID.isEmpty { c.pointee.thread_id = arena.string(threadID) }
     }
 }
+
+extension GetThreadSnapshotRequest: ThreadRequest {}
 
 /// A conversation as far as it has come: enough to show it without its events, and to follow it from there.
 public struct ThreadSnapshot: Message, Hashable {

@@ -86,3 +86,8 @@ func pack(_ message: UnsafePointer<ProtobufCMessage>) -> [UInt8] {
         count = protobuf_c_message_pack(message, start)
     }
 }
+
+/// A request about one thread: every message of the contract whose name ends so and that has a `thread_id`, as `tools/generate` sees to.
+public protocol ThreadRequest: Message {
+    var threadID: String { get }
+}

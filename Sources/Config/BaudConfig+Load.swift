@@ -69,6 +69,7 @@ extension BaudConfig {
             "server.tls_client_ca",
             "needs server.tls_certificate and server.tls_key"
         )
+        settings.readSeconds(&server.wait, "server.wait_seconds", 1...3600)
         settings.readSeconds(&server.drain, "server.drain_seconds", 0...86_400)
         settings.read(&data.directory, "data.dir", "must be a path") { $0.isEmpty ? nil : $0 }
         settings.read(&redis.url, "redis.url")

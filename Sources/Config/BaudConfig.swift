@@ -40,6 +40,8 @@ public struct BaudConfig: Sendable, Equatable {
         public var tlsKey = ""
         /// A PEM file of authorities: clients must show a certificate that one of them has issued.
         public var tlsClientAuthorities = ""
+        /// How long `wait`, and `cancel` that waits, hold an answer back until the run has ended.
+        public var wait: Duration = .seconds(30)
         /// How long accepted requests and running runs may go on after SIGTERM.
         public var drain: Duration = .seconds(30)
     }

@@ -14,6 +14,8 @@ public struct GatewayConfiguration: Sendable {
     public var intervals = StreamIntervals()
     /// Largest JSON body and largest gRPC message, in bytes.
     public var maxBodyBytes = 4 * 1024 * 1024
+    /// How long a call waits for the end of a run.
+    public var waitLimit = Duration.seconds(30)
     /// How long accepted calls may go on after the process was asked to stop.
     public var grace = Duration.seconds(30)
     public var version = ""
@@ -95,7 +97,12 @@ public final class Gateway: Service {
     }
 
     private func endpoints(_ fanouts: Fanouts) -> [Endpoint] {
-        let waiting = RunWaiting(store: store, fanouts: fanouts, loops: group)
+        let waiting = RunWaiting(
+            store: store,
+            fanouts: fanouts,
+            loops: group,
+            limit: TimeAmount(configuration.waitLimit)
+        )
         let webhooks = WebhookCheck(problem: configuration.checkWebhook)
         let runs = RunUseCases(
             store: store,

@@ -8,7 +8,7 @@ struct RunWaiting: Sendable {
     let fanouts: Fanouts
     let loops: any EventLoopGroup
     /// After this the call is answered with the run as it is then.
-    var limit = TimeAmount.seconds(30)
+    let limit: TimeAmount
 
     /// - Parameter orForQuestion: return as well when the run asks something.
     func wait(_ thread: String, _ run: String, orForQuestion: Bool = false) async throws -> Run {

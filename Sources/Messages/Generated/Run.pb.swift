@@ -477,7 +477,8 @@ extension ListRunsResponse: CMessage {
 public struct CancelRunRequest: Message, Hashable {
     public var threadID: String
     public var runID: String
-    /// Answer when the run has ended, and with it all that it started; after 30 s with the run as it is then (HTTP status 202).
+    /// Answer when the run has ended, and with it all that it started; after 30 s (server.wait_seconds) with the run as it is then
+    /// (HTTP status 202).
     public var wait: Bool
 
     public init(

@@ -98,6 +98,7 @@ final class Installation: Sendable {
         gateway.intervals.keepAlive = TimeAmount(config.events.keepAlive)
         gateway.intervals.waiting = TimeAmount(config.events.waiting)
         gateway.maxBodyBytes = config.server.maxBodyBytes
+        gateway.waitLimit = config.server.wait
         gateway.grace = config.server.drain
         gateway.version = Self.version
         gateway.checkModel = { [models, config] in models.problem(with: $0) ?? config.missingKey(for: $0) }

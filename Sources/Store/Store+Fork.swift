@@ -1,49 +1,66 @@
+internal import Logging
 public import Messages
 internal import NIOCore
 internal import Redis
 
+/// How much a fork may take along.
+public struct ForkLimits: Sendable {
+    public var runs = 2000
+    public var events = 100_000
+    /// Of events and conversation together.
+    public var bytes = 64 << 20
+
+    public init() {}
+}
+
 /// Threads that go on from a place in another one's past.
 extension Store {
-    /// Events that are copied at once.
+    /// What is read and written at once: so many events, messages or runs, and about so many bytes of events.
     private static let copyCount = 64
+    private static let copyBytes = 256 * 1024
     /// What was copied for a fork that never came to be is gone after so many seconds.
     private static let copySeconds = 3600
 
     /// Makes a thread of the runs that had ended at a place of another, with their events and the conversation so far.
     ///
-    /// The log is copied first, then one script makes a thread of it: until then nobody sees it.
+    /// Log, runs and conversation are copied first, bit by bit so that Redis has time for others; then one small script makes a
+    /// thread of them: until then nobody sees it.
     ///
-    /// - Throws: `.invalid` for a place that is none, `.busy` for a run that has not ended, `.notFound`, `.unavailable`.
+    /// - Throws: `.invalid` for a place that is none, `.busy` for a run that has not ended, `.exhausted` where there is more than
+    ///   ``ForkLimits`` allow, `.notFound`, `.unavailable`.
     public func fork(_ request: ForkThreadRequest) async throws(StoreError) -> Messages.Thread {
         let source = request.threadID
         guard source.isIdentifier else { throw .threadNotFound(source) }
         let origin = hash(try await send(RedisCommand("HGETALL", RedisArgument(keys.metadata(source)))))
         guard let newest = origin["last_id"].flatMap({ EventID($0) }) else { throw .threadNotFound(source) }
-        let all = try await recordedRuns(of: source)
-        let place = try Self.place(of: request, newest: newest, all)
-        var runs = all.filter { $0.end.map { $0 <= place } ?? false }
-        let isWhole = runs.count == all.count { $0.end != nil }
+        let place = try await place(of: request, newest: newest)
+        let past = try await past(of: source, upTo: place)
         let tenant = Tenant.owner(of: source)
         let id = Tenant.makeThreadID(for: tenant)
-        var copy = LogCopy(thread: id, runs: runs.map(\.id))
-        try await copyLog(of: source, upTo: place, into: &copy)
-        for index in runs.indices { copy.place(&runs[index]) }
-        let messages = try await conversation(of: source, after: runs, isWhole: isWhole)
-        let memory = try await send(RedisCommand("GET", RedisArgument(keys.memory(source))))
-        let metadata = Self.metadata(of: copy, runs, origin, [("forked_from", source), ("forked_at", "\(place)")])
-        let records = runs.flatMap { run in
-            [copy.runs[run.id] ?? "", String(run.fields.count * 2)] + run.fields.flatMap { [$0.key, $0.value] }
+        var copy = LogCopy(thread: id, runs: past.runs.map(\.id), limits: forkLimits)
+        do throws(StoreError) {
+            try await copyLog(of: source, upTo: place, into: &copy)
+            try await copyConversation(of: source, after: past, into: &copy)
+            try await copyRuns(past.runs, placedBy: copy)
+            let memory = past.isWhole ? try await send(RedisCommand("GET", RedisArgument(keys.memory(source)))) : .null
+            let metadata = Self.metadata(
+                of: copy,
+                past.runs,
+                origin,
+                [("forked_from", source), ("forked_at", "\(place)")]
+            )
+            _ = try await run(
+                ThreadScripts.adopt,
+                [keys.metadata(id), keys.stream(id), keys.runs(id), keys.messages(id), keys.memory(id)],
+                [RedisArgument(keys.run(id, "")), RedisArgument(memory.string ?? "")]
+                    + metadata.map { RedisArgument($0) }
+            )
+        } catch {
+            await discard(copy)
+            throw error
         }
-        _ = try await self.run(
-            ThreadScripts.adopt,
-            [keys.metadata(id), keys.stream(id), keys.runs(id), keys.messages(id), keys.memory(id)],
+        try await all(
             [
-                RedisArgument(keys.run(id, "")), isWhole ? RedisArgument(memory.string ?? "") : "",
-                RedisArgument(metadata.count), RedisArgument(runs.count), RedisArgument(messages.count),
-            ] + metadata.map { RedisArgument($0) } + records.map { RedisArgument($0) } + messages
-        )
-        let added = await redis.send(
-            batch: [
                 RedisCommand(
                     "ZADD",
                     RedisArgument(keys.threads(of: tenant)),
@@ -53,40 +70,20 @@ extension Store {
                 sweepSoon(id),
             ]
         )
-        do { for reply in added { _ = try reply.get() } } catch { throw StoreError(error) }
         return try await thread(id)
     }
 
     // MARK: What there is
 
-    private func recordedRuns(of thread: String) async throws(StoreError) -> [RecordedRun] {
-        let ids = (try await send(RedisCommand("LRANGE", RedisArgument(keys.runs(thread)), "0", "-1")).array ?? [])
-            .compactMap(\.string)
-        let replies = await redis.send(
-            batch: ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(thread, $0))) }
-        )
-        var runs: [RecordedRun] = []
-        for (id, reply) in zip(ids, replies) {
-            do {
-                // A run that has ended asks nothing any more.
-                let fields = hash(try reply.get()).filter { $0.key != "question" }
-                runs.append(RecordedRun(id: id, fields: fields))
-            } catch {
-                throw StoreError(error)
-            }
-        }
-        return runs
-    }
-
-    private static func place(
-        of request: ForkThreadRequest,
-        newest: EventID,
-        _ runs: [RecordedRun]
-    ) throws(StoreError) -> EventID {
-        if !request.runID.isEmpty {
-            guard let run = runs.first(where: { $0.id == request.runID }) else { throw .runNotFound(request.runID) }
-            guard let end = run.end else {
-                throw StoreError(.busy, "run \(run.id) has not ended", field: "run_id")
+    private func place(of request: ForkThreadRequest, newest: EventID) async throws(StoreError) -> EventID {
+        let id = request.runID
+        if !id.isEmpty {
+            guard id.isIdentifier else { throw .runNotFound(id) }
+            let key = RedisArgument(keys.run(request.threadID, id))
+            let run = try await send(RedisCommand("HMGET", key, "status", "final_id")).array ?? []
+            guard run.first?.string != nil else { throw .runNotFound(id) }
+            guard let end = run.last?.string.flatMap({ EventID($0) }) else {
+                throw StoreError(.busy, "run \(id) has not ended", field: "run_id")
             }
             return end
         }
@@ -97,24 +94,47 @@ extension Store {
         return place
     }
 
-    /// The conversation as it was when the last of these runs ended.
-    private func conversation(
-        of thread: String,
-        after runs: [RecordedRun],
-        isWhole: Bool
-    ) async throws(StoreError) -> [RedisArgument] {
-        var count = 0
-        if isWhole {
-            count = Int(try await send(RedisCommand("LLEN", RedisArgument(keys.messages(thread)))).int ?? 0)
-        } else if let last = runs.max(by: { ($0.end ?? .zero) < ($1.end ?? .zero) }) {
-            guard let known = last.fields["messages"].flatMap({ Int($0) }) else {
-                throw StoreError(.gone, "run \(last.id) does not tell where the conversation stood", field: "run_id")
+    /// The runs that had ended at a place. Runs are in the order in which they were accepted, so those behind the first one that was
+    /// accepted after the place are none of them; what is read of these only tells whether they had any end.
+    private func past(of thread: String, upTo place: EventID) async throws(StoreError) -> ThreadPast {
+        var past = ThreadPast()
+        var index = 0
+        var isBehind = false
+        while true {
+            let page = try await recordedRuns(of: thread, from: index, count: Self.copyCount)
+            for run in page {
+                isBehind = isBehind || run.start.map { $0 >= place } ?? false
+                if let end = run.end, end <= place {
+                    past.runs.append(run)
+                } else {
+                    past.isWhole = past.isWhole && run.end == nil
+                }
+                guard past.runs.count <= forkLimits.runs else { throw .tooMuch("\(forkLimits.runs) runs") }
             }
-            count = known
+            index += page.count
+            guard page.count == Self.copyCount, past.isWhole || !isBehind else { return past }
         }
-        guard count > 0 else { return [] }
-        let list = RedisCommand("LRANGE", RedisArgument(keys.messages(thread)), "0", RedisArgument(count - 1))
-        return (try await send(list).array ?? []).compactMap(\.bytes).map { RedisArgument($0) }
+    }
+
+    private func recordedRuns(of thread: String, from first: Int, count: Int) async throws(StoreError) -> [RecordedRun]
+    {
+        let last = RedisArgument(first + count - 1)
+        let range = RedisCommand("LRANGE", RedisArgument(keys.runs(thread)), RedisArgument(first), last)
+        let ids = (try await send(range).array ?? []).compactMap(\.string)
+        let replies = try await all(ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(thread, $0))) })
+        // A run that has ended asks nothing any more.
+        return zip(ids, replies).map { id, reply in
+            RecordedRun(id: id, fields: hash(reply).filter { $0.key != "question" })
+        }
+    }
+
+    @discardableResult
+    private func all(_ commands: [RedisCommand]) async throws(StoreError) -> [RESPValue] {
+        var values: [RESPValue] = []
+        for reply in await redis.send(batch: commands) {
+            do { values.append(try reply.get()) } catch { throw StoreError(error) }
+        }
+        return values
     }
 
     // MARK: The copy
@@ -124,20 +144,78 @@ extension Store {
         try await append([CopiedEvent(bytes: RedisArgument(created.serialized()))], to: &copy)
         var cursor = EventID.zero
         while cursor < place {
-            let page = try await send(
-                RedisCommand(
-                    "XRANGE",
-                    RedisArgument(keys.stream(source)),
-                    cursor == .zero ? "-" : RedisArgument("(\(cursor)"),
-                    RedisArgument(place.description),
-                    "COUNT",
-                    RedisArgument(Self.copyCount)
-                )
+            let (outcome, values) = try await run(
+                ThreadScripts.page,
+                [keys.metadata(source), keys.stream(source)],
+                [RedisArgument(cursor.description), RedisArgument(Self.copyCount), RedisArgument(Self.copyBytes)]
             )
-            let events = (page.array ?? []).compactMap { StoredEvent(entry: $0) }
-            guard let last = events.last else { return }
-            try await append(events.compactMap { copy.event($0) }, to: &copy)
+            guard outcome == "ok", values.count == 6 else { throw .threadNotFound(source) }
+            let page = (values[5].array ?? []).compactMap { StoredEvent(entry: $0) }
+            guard let last = page.last else { return }
+            let events = page.prefix { $0.id <= place }.compactMap { copy.event($0) }
+            try copy.take(events.reduce(0) { $0 + $1.size })
+            try await append(events, to: &copy)
             cursor = last.id
+        }
+    }
+
+    /// The conversation as it was when the last of the runs ended.
+    private func copyConversation(
+        of source: String,
+        after past: ThreadPast,
+        into copy: inout LogCopy
+    ) async throws(StoreError) {
+        var count = 0
+        if past.isWhole {
+            count = Int(try await send(RedisCommand("LLEN", RedisArgument(keys.messages(source)))).int ?? 0)
+        } else if let last = past.runs.max(by: { ($0.end ?? .zero) < ($1.end ?? .zero) }) {
+            guard let known = last.fields["messages"].flatMap({ Int($0) }) else {
+                throw StoreError(.gone, "run \(last.id) does not tell where the conversation stood", field: "run_id")
+            }
+            count = known
+        }
+        let key = RedisArgument(keys.messages(copy.thread))
+        for first in stride(from: 0, to: count, by: Self.copyCount) {
+            let last = RedisArgument(min(first + Self.copyCount, count) - 1)
+            let range = RedisCommand("LRANGE", RedisArgument(keys.messages(source)), RedisArgument(first), last)
+            let messages = (try await send(range).array ?? []).compactMap(\.bytes)
+            guard !messages.isEmpty else { return }
+            try copy.take(messages.reduce(0) { $0 + $1.readableBytes })
+            let push = RedisCommand("RPUSH", [key] + messages.map { RedisArgument($0) })
+            try await all([push, expiry(of: keys.messages(copy.thread))])
+        }
+    }
+
+    /// The runs' records, where their events are now.
+    private func copyRuns(_ runs: [RecordedRun], placedBy copy: LogCopy) async throws(StoreError) {
+        let list = keys.runs(copy.thread)
+        for first in stride(from: 0, to: runs.count, by: Self.copyCount) {
+            var commands: [RedisCommand] = []
+            for var run in runs[first..<min(first + Self.copyCount, runs.count)] {
+                guard let id = copy.runs[run.id] else { continue }
+                copy.place(&run)
+                let key = keys.run(copy.thread, id)
+                let fields = run.fields.flatMap { [RedisArgument($0.key), RedisArgument($0.value)] }
+                commands += [
+                    RedisCommand("HSET", [RedisArgument(key)] + fields), expiry(of: key),
+                    RedisCommand("RPUSH", RedisArgument(list), RedisArgument(id)),
+                ]
+            }
+            try await all(commands + [expiry(of: list)])
+        }
+    }
+
+    private func expiry(of key: String) -> RedisCommand {
+        RedisCommand("EXPIRE", RedisArgument(key), RedisArgument(Self.copySeconds))
+    }
+
+    /// Removes what was copied; it would go by itself after a while.
+    private func discard(_ copy: LogCopy) async {
+        let id = copy.thread
+        let names = [keys.stream(id), keys.runs(id), keys.messages(id)] + copy.runs.values.map { keys.run(id, $0) }
+        for reply in await redis.send(batch: names.map { RedisCommand("UNLINK", RedisArgument($0)) }) {
+            guard case .failure(let error) = reply else { continue }
+            return logger.debug("a copy is left until it expires", metadata: ["thread": "\(id)", "error": "\(error)"])
         }
     }
 
@@ -180,12 +258,23 @@ private struct RecordedRun {
     let id: String
     var fields: [String: String]
 
+    /// The place before its first event.
+    var start: EventID? { fields["cursor"].flatMap { EventID($0) } }
     /// Its last event, once it has ended.
     var end: EventID? { fields["final_id"].flatMap { EventID($0) } }
 }
 
+/// A thread as it was at a place.
+private struct ThreadPast {
+    /// Those that had ended.
+    var runs: [RecordedRun] = []
+    /// Whether no run has ended since.
+    var isWhole = true
+}
+
 private struct CopiedEvent {
     let bytes: RedisArgument
+    var size = 0
     /// By its new id.
     var run = ""
     var isFinal = false
@@ -200,9 +289,12 @@ private struct LogCopy {
     private(set) var last = EventID.zero
     /// By a run's new id: the place before its first event, and its last event.
     private var extents: [String: (start: EventID, end: EventID)] = [:]
+    private let limits: ForkLimits
+    private var bytes = 0
 
-    init(thread: String, runs: [String]) {
+    init(thread: String, runs: [String], limits: ForkLimits) {
         self.thread = thread
+        self.limits = limits
         self.runs = Dictionary(uniqueKeysWithValues: runs.map { ($0, Store.makeID()) })
     }
 
@@ -218,7 +310,14 @@ private struct LogCopy {
             bytes.writeInteger(UInt8(id.utf8.count))
             bytes.writeString(id)
         }
-        return CopiedEvent(bytes: RedisArgument(bytes), run: run, isFinal: header.isFinal)
+        return CopiedEvent(bytes: RedisArgument(bytes), size: bytes.readableBytes, run: run, isFinal: header.isFinal)
+    }
+
+    /// Some more is to be copied. - Throws: `.exhausted`.
+    mutating func take(_ size: Int) throws(StoreError) {
+        bytes += size
+        guard bytes <= limits.bytes else { throw .tooMuch("\(limits.bytes) bytes of events and conversation") }
+        guard count <= limits.events else { throw .tooMuch("\(limits.events) events") }
     }
 
     mutating func added(_ event: CopiedEvent, as id: EventID) {
@@ -236,5 +335,11 @@ private struct LogCopy {
         let extent = extents[runs[run.id] ?? ""] ?? (.zero, .zero)
         run.fields["cursor"] = "\(extent.start)"
         run.fields["final_id"] = "\(extent.end)"
+    }
+}
+
+extension StoreError {
+    fileprivate static func tooMuch(_ limit: String) -> StoreError {
+        StoreError(.exhausted, "a fork takes at most \(limit) along; choose an earlier place, or begin a new thread")
     }
 }

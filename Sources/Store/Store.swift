@@ -14,6 +14,7 @@ public final class Store: Sendable {
     /// How long a run may wait for a worker; zero: for ever.
     let queueLimit: Duration
     let webhooks: WebhookRules
+    let forkLimits: ForkLimits
     let logger: Logger
 
     /// How long an idempotency key is remembered, in seconds.
@@ -28,12 +29,14 @@ public final class Store: Sendable {
         keys: Keys,
         queueLimit: Duration = .zero,
         webhooks: WebhookRules = WebhookRules(),
+        forkLimits: ForkLimits = ForkLimits(),
         logger: Logger
     ) {
         self.redis = redis
         self.keys = keys
         self.queueLimit = queueLimit
         self.webhooks = webhooks
+        self.forkLimits = forkLimits
         self.logger = logger
     }
 

@@ -16,12 +16,20 @@ public func withStore<Result: Sendable>(
     keys: Keys = Keys(),
     queueLimit: Duration = .zero,
     webhooks: WebhookRules = WebhookRules(),
+    forkLimits: ForkLimits = ForkLimits(),
     _ body: @Sendable (Store, TestRedis, MultiThreadedEventLoopGroup) async throws -> Result
 ) async throws -> Result {
     try await TestRedis.with(appendOnly: appendOnly) { redis in
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let client = RedisClient(configuration: try RedisConfiguration(url: redis.url), group: group, logger: .quiet)
-        let store = Store(redis: client, keys: keys, queueLimit: queueLimit, webhooks: webhooks, logger: .quiet)
+        let store = Store(
+            redis: client,
+            keys: keys,
+            queueLimit: queueLimit,
+            webhooks: webhooks,
+            forkLimits: forkLimits,
+            logger: .quiet
+        )
         do {
             try await store.prepare()
             let result = try await body(store, redis, group)

@@ -450,7 +450,8 @@ extension UpdateThreadRequest: CMessage {
 extension UpdateThreadRequest: ThreadRequest {}
 
 /// The fork has the runs that had ended there, with their events under new ids and numbers, and their part of the conversation. It has
-/// no workspace yet, and only a fork of the whole thread has its todos and plans.
+/// no workspace yet, and only a fork of the whole thread has its todos and plans. More than 2,000 runs, 100,000 events or 64 MiB of events
+/// and conversation are refused: 429 / RESOURCE_EXHAUSTED.
 public struct ForkThreadRequest: Message, Hashable {
     public var threadID: String
     /// The last event that the fork is to know; empty: the newest.

@@ -81,26 +81,13 @@ enum ThreadScripts {
     )
 
     /// Makes a thread of what was copied. KEYS metadata, stream, runs, messages, memory. ARGV what run keys begin with, memory (or empty),
-    /// how many values, runs and messages follow, the values of the metadata (field, value), each run as its id, the number of its
-    /// values and these, and the messages.
+    /// the values of the metadata (field, value).
     static let adopt = Prelude.script(
         "adopt",
         #"""
-        local at = 6
-        local function take(count)
-            local values = {}
-            for i = 1, count do values[i] = ARGV[at + i - 1] end
-            at = at + count
-            return values
-        end
-        redis.call('PERSIST', KEYS[2])
-        redis.call('HSET', KEYS[1], unpack(take(tonumber(ARGV[3]))))
-        for _ = 1, tonumber(ARGV[4]) do
-            local run = take(2)
-            redis.call('RPUSH', KEYS[3], run[1])
-            redis.call('HSET', ARGV[1] .. run[1], unpack(take(tonumber(run[2]))))
-        end
-        for _, message in ipairs(take(tonumber(ARGV[5]))) do redis.call('RPUSH', KEYS[4], message) end
+        for i = 2, 4 do redis.call('PERSIST', KEYS[i]) end
+        for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do redis.call('PERSIST', ARGV[1] .. id) end
+        redis.call('HSET', KEYS[1], unpack(ARGV, 3))
         if ARGV[2] ~= '' then redis.call('SET', KEYS[5], ARGV[2]) end
         return { 'ok' }
         """#

@@ -277,7 +277,8 @@ struct  Baud__V1__CancelRunRequest
   char *thread_id;
   char *run_id;
   /*
-   * Answer when the run has ended, and with it all that it started; after 30 s with the run as it is then (HTTP status 202).
+   * Answer when the run has ended, and with it all that it started; after 30 s (server.wait_seconds) with the run as it is then
+   * (HTTP status 202).
    */
   protobuf_c_boolean wait;
 };

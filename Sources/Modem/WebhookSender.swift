@@ -3,6 +3,7 @@ public import Logging
 internal import Messages
 public import ServiceLifecycle
 public import Store
+internal import Synchronization
 
 /// How webhooks are told of events; the defaults are those of `config.toml`.
 public struct WebhookConfiguration: Sendable {
@@ -18,6 +19,10 @@ public struct WebhookConfiguration: Sendable {
     public var retries = RetryBackoff(base: .seconds(10), limit: .seconds(3600))
     /// How many tries go on at once in this process.
     public var concurrency = 64
+    /// How many of them with one receiver, so that one that is slow does not hold up the others.
+    public var concurrencyPerHost = 16
+    /// About how long an event waits whose receiver has as many.
+    public var crowdedDelay = Duration.seconds(10)
     /// How often runs are looked for that have something to tell.
     public var interval = Duration.seconds(1)
     /// How long tries may go on after the process was asked to stop.
@@ -47,6 +52,8 @@ public final class WebhookSender: Service {
     private let configuration: WebhookConfiguration
     private let logger: Logger
     private let slots: Slots
+    /// Tries that go on, by host and port.
+    private let hosts = Mutex<[String: Int]>([:])
 
     /// - Parameter client: for nothing else, see ``CurlRequest/isPublicOnly``.
     public init(store: Store, client: CurlClient, configuration: WebhookConfiguration, logger: Logger) {
@@ -127,10 +134,31 @@ public final class WebhookSender: Service {
             guard let delivery = try await store.claim(due, lease: lease) else { return }
             // A process that stood still meanwhile has lost its lease; there is time for the try only right after it.
             guard .now - begin < .seconds(10) else { return }
+            let host = WebhookURL.authority(of: delivery.run.webhook?.url ?? "")
+            guard enter(host) else {
+                return try await store.putBack(delivery, for: configuration.crowdedDelay * Double.random(in: 0.5...1.5))
+            }
+            defer { leave(host) }
             let outcome = await attempt(delivery, signer)
             try await settle(delivery, outcome, logger)
         } catch {
             logger.warning("a webhook's event is sent once more", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func enter(_ host: String) -> Bool {
+        hosts.withLock { hosts in
+            let count = hosts[host, default: 0]
+            guard count < configuration.concurrencyPerHost else { return false }
+            hosts[host] = count + 1
+            return true
+        }
+    }
+
+    private func leave(_ host: String) {
+        hosts.withLock { hosts in
+            let count = hosts[host, default: 1] - 1
+            hosts[host] = count == 0 ? nil : count
         }
     }
 

@@ -26,6 +26,12 @@ public enum WebhookURL {
         return nil
     }
 
+    /// Host and port of a URL in which ``problem(with:allowsPrivate:)`` has found nothing wrong.
+    static func authority(of url: String) -> String {
+        let rest = url.drop { $0 != ":" }.dropFirst(3)
+        return rest.prefix { !"/?#".contains($0) }.lowercased()
+    }
+
     /// The host without brackets; nil where there is none, or the port is none.
     private static func host(of authority: Substring) -> Substring? {
         let end = authority.first == "[" ? authority.firstIndex(of: "]").map { authority.index(after: $0) } : nil

@@ -79,6 +79,7 @@ extension Store {
             ]
         )
         let other = values.first?.string ?? ""
+        if isTold, outcome != "ok", outcome != "waiting" { await forgetWebhook(of: id, on: thread) }
         if values.count > 1 { try await announceWebhooks(of: QueueChange.told(values[1].string ?? ""), on: thread) }
         switch outcome {
         case "ok", "waiting":

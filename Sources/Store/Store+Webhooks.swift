@@ -66,6 +66,13 @@ extension Store {
         }
     }
 
+    /// The run that was expected has not come to be. What is left of it goes by itself if this fails.
+    func forgetWebhook(of run: String, on thread: String) async {
+        _ = await redis.send(batch: [
+            RedisCommand("ZREM", RedisArgument(keys.webhooks), RedisArgument("\(thread) \(run)"))
+        ])
+    }
+
     /// Brings forward the runs of a thread that have something to tell.
     func announceWebhooks(of runs: [String], on thread: String) async throws(StoreError) {
         guard !runs.isEmpty else { return }
@@ -135,6 +142,11 @@ extension Store {
         try await release(delivery, delay: RedisArgument(delay.milliseconds))
     }
 
+    /// The event was not tried, and is to be after a while. - Throws: `.unavailable`; then it is tried when the lease is over.
+    public func putBack(_ delivery: WebhookDelivery, for delay: Duration) async throws(StoreError) {
+        try await release(delivery, delay: RedisArgument(delay.milliseconds), isUncounted: true)
+    }
+
     /// Gives the event up; it is counted for a week. - Throws: `.unavailable`; then it is tried once more.
     public func bury(_ delivery: WebhookDelivery) async throws(StoreError) {
         _ = try await run(
@@ -148,14 +160,18 @@ extension Store {
         try await complete(delivery)
     }
 
-    private func release(_ delivery: WebhookDelivery, delay: RedisArgument) async throws(StoreError) {
+    private func release(
+        _ delivery: WebhookDelivery,
+        delay: RedisArgument,
+        isUncounted: Bool = false
+    ) async throws(StoreError) {
         let due = delivery.due
         let (outcome, values) = try await run(
             WebhookScripts.release,
             outboxKeys(due),
             [
                 RedisArgument(keys.webhookEntry(due.thread, due.run)), RedisArgument(delivery.event),
-                RedisArgument(delivery.tries), delay,
+                RedisArgument(delivery.tries), delay, isUncounted ? "1" : "",
             ]
         )
         try await settle(due, outcome, values)

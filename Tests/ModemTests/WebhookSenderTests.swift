@@ -140,15 +140,19 @@ struct WebhookSenderTests {
     }
 
     @Test func `a receiver that is silent is given up in time`() async throws {
-        let server = try StandInModelServer([Reply(chunks: [], ending: .hang)])
-        defer { server.stop() }
-        try await ModemBench.with { bench in
-            // What comes is a head without a body that ends: that is an answer.
-            _ = try await ended(bench, server.url)
-            try await sending(bench) {
-                $0.timeout = .milliseconds(300)
-            } _: {
-                try await until { try await bench.store.webhookStats() == (0, 0) }
+        // The head of an answer without an end is an answer; a word that one is to come is none.
+        for (status, expected) in [(200, (0, 0)), (100, (0, 1))] {
+            let server = try StandInModelServer([Reply(status: status, chunks: [], ending: .hang)])
+            defer { server.stop() }
+            try await ModemBench.with { bench in
+                _ = try await ended(bench, server.url)
+                try await sending(bench) {
+                    $0.timeout = .milliseconds(300)
+                    $0.maxTries = 2
+                } _: {
+                    try await until { try await bench.store.webhookStats() == expected }
+                }
+                #expect(server.requests.count == (status == 200 ? 1 : 2))
             }
         }
     }
@@ -183,20 +187,53 @@ struct WebhookSenderTests {
         }
     }
 
-    @Test func `a sender that is ended in the middle of a try leaves the event to another`() async throws {
-        let silent = try StandInModelServer([Reply(chunks: [Array("x".utf8)], ending: .hang)])
+    @Test func `a receiver that is silent does not hold up another`() async throws {
+        // Connections are taken, and nothing is said.
+        let silent = try StandInModelServer([Reply(status: 100, chunks: [], ending: .hang)])
+        let server = try StandInModelServer([Reply("ok")])
+        defer { server.stop() }
         defer { silent.stop() }
         try await ModemBench.with { bench in
-            _ = try await ended(bench, "http://127.0.0.1:1/")
+            for _ in 0..<12 { _ = try await ended(bench, silent.url) }
+            for _ in 0..<12 { _ = try await ended(bench, server.url) }
             try await sending(bench) {
-                // Nobody listens there.
-                try await until { try await bench.store.webhookStats().outstanding == 1 }
-            }
-            try await sending(bench) {
-                $0.maxTries = 2
+                $0.concurrency = 4
+                $0.concurrencyPerHost = 2
+                $0.crowdedDelay = .milliseconds(50)
+                $0.timeout = .seconds(30)
             } _: {
-                try await until { try await bench.store.webhookStats() == (0, 1) }
+                await server.received(12)
+                #expect(silent.requests.count == 2)
+                try await until { try await bench.store.webhookStats() == (12, 0) }
             }
+        }
+    }
+
+    @Test func `a sender that is ended in the middle of a try leaves the event to another`() async throws {
+        let server = try StandInModelServer([Reply(status: 100, chunks: [], ending: .hang), Reply("ok")])
+        defer { server.stop() }
+        try await ModemBench.with { bench in
+            let run = try await ended(bench, server.url)
+            try await sending(bench) {
+                $0.timeout = .seconds(30)
+            } _: {
+                await server.received(1)
+            }
+            #expect(try await bench.store.webhookStats() == (1, 0))
+            // Its lease is over by then.
+            let name = "thread:\(run.threadID):run:\(run.runID)"
+            let event = try #require(
+                try await bench.store.redis.send(RedisCommand("LINDEX", RedisArgument("\(name):outbox"), "0")).string
+            )
+            let entry = RedisArgument("\(name):webhook:\(event)")
+            _ = try await bench.store.redis.send(RedisCommand("HSET", entry, "webhook_again", "1"))
+            let member = RedisArgument("\(run.threadID) \(run.runID)")
+            _ = try await bench.store.redis.send(RedisCommand("ZADD", "queue:default:webhooks", "1", member))
+            try await sending(bench) {
+                try await until { try await bench.store.webhookStats() == (0, 0) }
+            }
+            #expect(server.requests.count == 2)
+            #expect(server.requests[0].headers["webhook-id"] == server.requests[1].headers["webhook-id"])
         }
     }
 }

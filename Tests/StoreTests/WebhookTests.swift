@@ -235,6 +235,22 @@ struct WebhookTests {
         }
     }
 
+    @Test func `a try that did not take place does not count`() async throws {
+        try await withStore { store, _, _ in
+            _ = try await submit(store)
+            try await finish(store)
+            for _ in 0..<3 {
+                let delivery = try #require(try await next(store))
+                #expect(delivery.tries == 1)
+                try await store.putBack(delivery, for: .milliseconds(1))
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try await store.postpone(try #require(try await next(store)), by: .milliseconds(1))
+            try await Task.sleep(for: .milliseconds(20))
+            #expect(try await next(store)?.tries == 2)
+        }
+    }
+
     @Test func `an event that is given up is counted, and the next one's turn comes`() async throws {
         try await withStore { store, _, _ in
             _ = try await submit(store)
@@ -263,7 +279,13 @@ struct WebhookTests {
             _ = try await submit(store, webhook: nil)
             _ = try await store.cancel(first.threadID, first.runID)
             #expect(try await told(store) == ["run_cancelled"])
-            _ = try await submit(store)
+            // One that is refused, or was there before, takes no place.
+            let refused = ExecuteRunRequest(threadID: "nobody", task: "x", webhook: Self.webhook)
+            await #expect(throws: StoreError.self) { _ = try await store.execute(refused) }
+            var request = ExecuteRunRequest(threadID: first.threadID, task: "x", idempotencyKey: "k")
+            request.webhook = Self.webhook
+            _ = try await store.execute(request)
+            #expect(try await store.webhookStats().outstanding == 2)
         }
     }
 

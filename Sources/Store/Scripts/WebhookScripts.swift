@@ -121,13 +121,15 @@ enum WebhookScripts {
             """#
     )
 
-    /// A try is over. Further ARGV the event's id, the number of the try, milliseconds until the next (empty: there is none, and the entry goes).
+    /// A try is over. Further ARGV the event's id, the number of the try, milliseconds until the next (empty: there is none, and the entry goes),
+    /// whether this one does not count (`1`, or empty).
     /// Answers as ``claim`` does, or `stale` where another has tried it since.
     static let release = script(
         "release",
         next + #"""
             local entry = ARGV[1] .. ARGV[2]
             if call('HGET', entry, 'webhook_tries') ~= ARGV[3] then return { 'stale' } end
+            if ARGV[5] == '1' then call('HINCRBY', entry, 'webhook_tries', -1) end
             if ARGV[4] ~= '' then
                 call('HSET', entry, 'webhook_again', later(ARGV[4]))
                 return { 'held', ARGV[4] }

@@ -121,7 +121,8 @@ public final class RedisClient: Sendable {
     }
 
     /// Sends commands and script calls that take effect in their order; they are not a transaction. They leave in one write;
-    /// in a cluster, where the slot of one is not that of the call before it, it waits for the replies to those.
+    /// in a cluster, where the slot of one is not that of the call before it, it waits for the replies to those. If one of these is
+    /// an error, whatever has become of that call, it is not sent: it fails with the same error, as do those behind it.
     ///
     /// - Returns: one result for each call, in order.
     public func send(pipeline: [RedisCall]) async -> [Result<RESPValue, RedisError>] {

@@ -71,7 +71,7 @@ public final class RedisConnection {
         for (index, call) in calls.enumerated() { send(call) { replies.set(index, $0) } }
     }
 
-    /// Sends calls that take effect in their order.
+    /// Sends calls that take effect in their order; see ``RedisClient/send(pipeline:)``.
     func send(pipeline calls: [RedisCall], completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
         sendNext(of: calls[...], ReplyCollector(count: calls.count, completion: completion))
     }
@@ -84,12 +84,17 @@ public final class RedisConnection {
             case .server: calls
             case .cluster: calls.prefix { $0.slot == first.slot }
             }
+        let rest = calls[together.endIndex...]
         var missing = together.count
+        var failure: RedisError?
         for (index, call) in zip(together.indices, together) {
             send(call) { reply in
+                if case .failure(let error) = reply { failure = failure ?? error }
                 replies.set(index, reply)
                 missing -= 1
-                if missing == 0 { self.sendNext(of: calls[together.endIndex...], replies) }
+                guard missing == 0 else { return }
+                guard let failure else { return self.sendNext(of: rest, replies) }
+                for index in rest.indices { replies.set(index, .failure(failure)) }
             }
         }
     }

@@ -1,7 +1,8 @@
 /// How every key and channel is spelled; no other room knows one.
 ///
 /// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot, and so
-/// does the queue's name. No script touches both: a thread and the queue are each changed alone.
+/// does the queue's name. No script touches both, nor a thread and what lists all threads: each is changed alone. What one step
+/// cannot change together is put down first where a sweeper finds it, see ``Store/list(_:since:)`` and ``DueItem``.
 public struct Keys: Sendable {
     public let prefix: String
     public let cluster: Bool
@@ -52,6 +53,8 @@ public struct Keys: Sendable {
     }
     /// Hash: what is to be executed later, see ``ScheduleScripts``.
     func schedules(_ thread: String) -> String { self.thread(thread, "schedules") }
+    /// String: that the thread, which an idempotency key stands for, was deleted; as long as the key may be remembered.
+    func tombstone(_ thread: String) -> String { self.thread(thread, "deleted") }
     /// Channel: a thread's new events.
     func live(_ thread: String) -> String { self.thread(thread, "live") }
 

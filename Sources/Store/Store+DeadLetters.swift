@@ -7,7 +7,7 @@ extension Store {
     /// The newest of them. - Throws: `.invalid`, `.unavailable`.
     public func deadLetters(_ request: ListDeadLettersRequest) async throws(StoreError) -> ListDeadLettersResponse {
         let size = try Self.pageSize(request.pageSize)
-        let dead = RedisArgument(keys.dead)
+        let dead = RedisArgument.key(keys.dead)
         let total = try await send(RedisCommand("ZCARD", dead))
         let range = RedisCommand("ZREVRANGE", dead, "0", RedisArgument(size - 1), "WITHSCORES")
         let flat = try await send(range).array ?? []
@@ -29,7 +29,7 @@ extension Store {
 
     /// Nil where the thread was deleted meanwhile.
     private func reason(of entry: QueueEntry) async throws(StoreError) -> Failure? {
-        let run = RedisArgument(keys.run(entry.thread, entry.run))
+        let run = RedisArgument.key(keys.run(entry.thread, entry.run))
         let fields = try await send(RedisCommand("HMGET", run, "error_code", "error_message")).array ?? []
         guard fields.count == 2, let code = fields[0].string else { return nil }
         return Failure(code: code, message: fields[1].string ?? "")
@@ -47,17 +47,17 @@ extension Store {
             idempotencyKey: "dead-letter-\(entry.run)"
         )
         let member = RedisArgument(entry.text)
-        guard try await send(RedisCommand("ZSCORE", RedisArgument(keys.dead), member)).isNull == false else {
+        guard try await send(RedisCommand("ZSCORE", .key(keys.dead), member)).isNull == false else {
             throw StoreError(.notFound, "run \(entry.run) is not among the dead letters", field: "run_id")
         }
         let run = try await retry(again, tenant: dead.tenant).run
-        _ = try await send(RedisCommand("ZREM", RedisArgument(keys.dead), member))
+        _ = try await send(RedisCommand("ZREM", .key(keys.dead), member))
         return run
     }
 
     /// Empties the list; the runs' records stay. - Returns: how many there were.
     public func purgeDeadLetters() async throws(StoreError) -> Int {
-        let dead = RedisArgument(keys.dead)
+        let dead = RedisArgument.key(keys.dead)
         // What is given up while this runs stays.
         guard let newest = try await send(RedisCommand("ZRANGE", dead, "-1", "-1", "WITHSCORES")).array?.last?.string
         else { return 0 }

@@ -37,11 +37,11 @@ enum DueItem: Sendable, Hashable {
 extension Store {
     /// Goes before a change by which something may become due. The score 0 says that it has only just been put down.
     private func announcement(of item: DueItem) -> RedisCall {
-        .command(RedisCommand("ZADD", RedisArgument(keys.due), "0", RedisArgument(item.member)))
+        .command(RedisCommand("ZADD", .key(keys.due), "0", RedisArgument(item.member)))
     }
 
     func due(_ item: DueItem, at time: Int64) -> RedisCall {
-        .command(RedisCommand("ZADD", RedisArgument(keys.due), RedisArgument(time), RedisArgument(item.member)))
+        .command(RedisCommand("ZADD", .key(keys.due), RedisArgument(time), RedisArgument(item.member)))
     }
 
     private func push(_ entry: QueueEntry) -> RedisCall {

@@ -190,7 +190,7 @@ extension Store {
         let cursor = cursor == .last ? cursor.predecessor : cursor
         let command = RedisCommand(
             "XRANGE",
-            RedisArgument(keys.flow(flow, input)),
+            .key(keys.flow(flow, input)),
             cursor == .zero ? "-" : RedisArgument("(\(cursor)"),
             "+",
             "COUNT",

@@ -31,7 +31,7 @@ extension Store {
     public func fork(_ request: ForkThreadRequest) async throws(StoreError) -> Messages.Thread {
         let source = request.threadID
         guard source.isIdentifier else { throw .threadNotFound(source) }
-        let origin = hash(try await send(RedisCommand("HGETALL", RedisArgument(keys.metadata(source)))))
+        let origin = hash(try await send(RedisCommand("HGETALL", .key(keys.metadata(source)))))
         guard let newest = origin["last_id"].flatMap({ EventID($0) }) else { throw .threadNotFound(source) }
         let place = try await place(of: request, newest: newest)
         let past = try await past(of: source, upTo: place)
@@ -42,34 +42,24 @@ extension Store {
             try await copyLog(of: source, upTo: place, into: &copy)
             try await copyConversation(of: source, after: past, into: &copy)
             try await copyRuns(past.runs, placedBy: copy)
-            let memory = past.isWhole ? try await send(RedisCommand("GET", RedisArgument(keys.memory(source)))) : .null
+            let memory = past.isWhole ? try await send(RedisCommand("GET", .key(keys.memory(source)))) : .null
             let metadata = Self.metadata(
                 of: copy,
                 past.runs,
                 origin,
                 [("forked_from", source), ("forked_at", "\(place)")]
             )
-            _ = try await run(
+            let adopt = RedisCall.script(
                 ThreadScripts.adopt,
-                [keys.metadata(id), keys.stream(id), keys.runs(id), keys.messages(id), keys.memory(id)],
-                [RedisArgument(keys.run(id, "")), RedisArgument(memory.string ?? "")]
+                keys: [keys.metadata(id), keys.stream(id), keys.runs(id), keys.messages(id), keys.memory(id)],
+                arguments: [RedisArgument(keys.run(id, "")), RedisArgument(memory.string ?? "")]
                     + metadata.map { RedisArgument($0) }
             )
+            _ = try await listing(id, adopt, of: ThreadScripts.adopt)
         } catch {
             await discard(copy)
             throw error
         }
-        try await all(
-            [
-                RedisCommand(
-                    "ZADD",
-                    RedisArgument(keys.threads(of: tenant)),
-                    RedisArgument(Self.now),
-                    RedisArgument(id)
-                ),
-                sweepSoon(id),
-            ]
-        )
         return try await thread(id)
     }
 
@@ -79,7 +69,7 @@ extension Store {
         let id = request.runID
         if !id.isEmpty {
             guard id.isIdentifier else { throw .runNotFound(id) }
-            let key = RedisArgument(keys.run(request.threadID, id))
+            let key = RedisArgument.key(keys.run(request.threadID, id))
             let run = try await send(RedisCommand("HMGET", key, "status", "final_id")).array ?? []
             guard run.first?.string != nil else { throw .runNotFound(id) }
             guard let end = run.last?.string.flatMap({ EventID($0) }) else {
@@ -119,9 +109,9 @@ extension Store {
     private func recordedRuns(of thread: String, from first: Int, count: Int) async throws(StoreError) -> [RecordedRun]
     {
         let last = RedisArgument(first + count - 1)
-        let range = RedisCommand("LRANGE", RedisArgument(keys.runs(thread)), RedisArgument(first), last)
+        let range = RedisCommand("LRANGE", .key(keys.runs(thread)), RedisArgument(first), last)
         let ids = (try await send(range).array ?? []).compactMap(\.string)
-        let replies = try await all(ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(thread, $0))) })
+        let replies = try await all(ids.map { RedisCommand("HGETALL", .key(keys.run(thread, $0))) })
         // A run that has ended asks nothing any more.
         return zip(ids, replies).map { id, reply in
             RecordedRun(id: id, fields: hash(reply).filter { $0.key != "question" })
@@ -167,17 +157,17 @@ extension Store {
     ) async throws(StoreError) {
         var count = 0
         if past.isWhole {
-            count = Int(try await send(RedisCommand("LLEN", RedisArgument(keys.messages(source)))).int ?? 0)
+            count = Int(try await send(RedisCommand("LLEN", .key(keys.messages(source)))).int ?? 0)
         } else if let last = past.runs.max(by: { ($0.end ?? .zero) < ($1.end ?? .zero) }) {
             guard let known = last.fields["messages"].flatMap({ Int($0) }) else {
                 throw StoreError(.gone, "run \(last.id) does not tell where the conversation stood", field: "run_id")
             }
             count = known
         }
-        let key = RedisArgument(keys.messages(copy.thread))
+        let key = RedisArgument.key(keys.messages(copy.thread))
         for first in stride(from: 0, to: count, by: Self.copyCount) {
             let last = RedisArgument(min(first + Self.copyCount, count) - 1)
-            let range = RedisCommand("LRANGE", RedisArgument(keys.messages(source)), RedisArgument(first), last)
+            let range = RedisCommand("LRANGE", .key(keys.messages(source)), RedisArgument(first), last)
             let messages = (try await send(range).array ?? []).compactMap(\.bytes)
             guard !messages.isEmpty else { return }
             try copy.take(messages.reduce(0) { $0 + $1.readableBytes })
@@ -197,8 +187,8 @@ extension Store {
                 let key = keys.run(copy.thread, id)
                 let fields = run.fields.flatMap { [RedisArgument($0.key), RedisArgument($0.value)] }
                 commands += [
-                    RedisCommand("HSET", [RedisArgument(key)] + fields), expiry(of: key),
-                    RedisCommand("RPUSH", RedisArgument(list), RedisArgument(id)),
+                    RedisCommand("HSET", [.key(key)] + fields), expiry(of: key),
+                    RedisCommand("RPUSH", .key(list), RedisArgument(id)),
                 ]
             }
             try await all(commands + [expiry(of: list)])
@@ -206,14 +196,14 @@ extension Store {
     }
 
     private func expiry(of key: String) -> RedisCommand {
-        RedisCommand("EXPIRE", RedisArgument(key), RedisArgument(Self.copySeconds))
+        RedisCommand("EXPIRE", .key(key), RedisArgument(Self.copySeconds))
     }
 
     /// Removes what was copied; it would go by itself after a while.
     private func discard(_ copy: LogCopy) async {
         let id = copy.thread
         let names = [keys.stream(id), keys.runs(id), keys.messages(id)] + copy.runs.values.map { keys.run(id, $0) }
-        for reply in await redis.send(batch: names.map { RedisCommand("UNLINK", RedisArgument($0)) }) {
+        for reply in await redis.send(batch: names.map { RedisCommand("UNLINK", .key($0)) }) {
             guard case .failure(let error) = reply else { continue }
             return logger.debug("a copy is left until it expires", metadata: ["thread": "\(id)", "error": "\(error)"])
         }

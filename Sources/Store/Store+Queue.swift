@@ -97,7 +97,7 @@ extension Store {
         let seconds = RedisArgument("\(Double(limit.milliseconds) / 1000)")
         do {
             _ = try await connection.send(
-                RedisCommand("BLPOP", RedisArgument(keys.wake), seconds),
+                RedisCommand("BLPOP", .key(keys.wake), seconds),
                 timeout: limit + .seconds(2)
             )
         } catch {
@@ -125,7 +125,7 @@ extension Store {
     /// The runs out of these that are to stop, with the reason.
     public func cancelling(_ entries: [QueueEntry]) async throws(StoreError) -> [QueueEntry: String] {
         let replies = await redis.send(
-            batch: entries.map { RedisCommand("HMGET", RedisArgument(keys.run($0.thread, $0.run)), "status", "reason") }
+            batch: entries.map { RedisCommand("HMGET", .key(keys.run($0.thread, $0.run)), "status", "reason") }
         )
         var result: [QueueEntry: String] = [:]
         for (entry, reply) in zip(entries, replies) {
@@ -140,7 +140,7 @@ extension Store {
 
     /// Forgets a worker that stops.
     public func forget(_ worker: String) async throws(StoreError) {
-        _ = try await send(RedisCommand("ZREM", RedisArgument(keys.workers), RedisArgument(worker)))
+        _ = try await send(RedisCommand("ZREM", .key(keys.workers), RedisArgument(worker)))
     }
 
     // MARK: After a change of a thread
@@ -150,7 +150,7 @@ extension Store {
         let member = "\(worker) \(entry.text)"
         try await announceWebhooks(of: change.told, on: entry.thread)
         guard change != QueueChange() else {
-            _ = try await send(RedisCommand("ZREM", RedisArgument(keys.leases), RedisArgument(member)))
+            _ = try await send(RedisCommand("ZREM", .key(keys.leases), RedisArgument(member)))
             return
         }
         try await settle(member, in: keys.leases, .run(entry), change)

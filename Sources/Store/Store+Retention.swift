@@ -10,6 +10,8 @@ internal import Redis
 extension Store {
     /// How long after its creation, or after the end of a run, a thread is looked at.
     private static let firstLook: Int64 = 10_000
+    /// How long after a thread was listed and not found it is looked at again.
+    private static let secondLook: Int64 = 60_000
     /// Longer than ``firstLook``: a run that ends while its thread is looked at brings it forward.
     private static let retentionLease: Int64 = 300_000
     /// Threads that are taken at once, and runs of one that are looked at.
@@ -47,7 +49,7 @@ extension Store {
     /// Sees to it that a thread is looked at soon.
     func sweepSoon(_ thread: String) -> RedisCommand {
         let time = RedisArgument(Self.now + Self.firstLook)
-        return RedisCommand("ZADD", RedisArgument(keys.sweep), "LT", time, RedisArgument(thread))
+        return RedisCommand("ZADD", .key(keys.sweep), "LT", time, RedisArgument(thread))
     }
 
     /// As ``sweepSoon(_:)``, after a run. That it has ended is stored; what is old goes later if this cannot be.
@@ -59,9 +61,15 @@ extension Store {
         }
     }
 
-    /// Lets go of what one thread need not keep. - Returns: when it is to be looked at again; nil for never.
+    /// Lets go of what one thread need not keep, and makes good what whoever created or deleted it has left undone.
+    ///
+    /// - Returns: when it is to be looked at again; nil for never.
     private func tend(_ thread: String, _ retention: Retention, _ now: Int64) async throws(StoreError) -> Int64? {
-        guard let log = try await sweptLog(thread) else { return nil }
+        guard let log = try await sweptLog(thread) else {
+            // It was deleted; or its creation is still under way, and comes late.
+            return try await unlist(thread) ? now + Self.secondLook : nil
+        }
+        _ = try await send(list(thread, since: log.createdAt))
         if !log.isLive, let end = Retention.end(of: retention.thread, since: log.updatedAt), end <= now {
             return try await expire(thread, unchangedSince: log.updatedAt) ? nil : now + Self.day
         }
@@ -78,13 +86,13 @@ extension Store {
     // MARK: The thread as it is
 
     private func sweptLog(_ thread: String) async throws(StoreError) -> SweptLog? {
-        let names: [RedisArgument] = ["active", "updated_at", "swept", "last_id"]
-        let values = try await send(RedisCommand("HMGET", [RedisArgument(keys.metadata(thread))] + names)).array ?? []
-        guard values.count == 4, let updatedAt = values[1].string.flatMap({ Int64($0) }) else { return nil }
+        let names: [RedisArgument] = ["active", "updated_at", "swept", "last_id", "created_at"]
+        let values = try await send(RedisCommand("HMGET", [.key(keys.metadata(thread))] + names)).array ?? []
+        guard values.count == 5, let updatedAt = values[1].string.flatMap({ Int64($0) }) else { return nil }
         let swept = values[2].string.flatMap { Int($0) } ?? 0
         let range = RedisCommand(
             "LRANGE",
-            RedisArgument(keys.runs(thread)),
+            .key(keys.runs(thread)),
             RedisArgument(swept),
             RedisArgument(swept + Self.runCount)
         )
@@ -93,13 +101,14 @@ extension Store {
         let replies = await redis.send(
             batch: ids.map { id in
                 let fields: [RedisArgument] = ["status", "ended_at", "cursor", "final_id", "folded"]
-                return RedisCommand("HMGET", [RedisArgument(keys.run(thread, id))] + fields)
+                return RedisCommand("HMGET", [.key(keys.run(thread, id))] + fields)
             }
         )
         for (id, reply) in zip(ids, replies) {
             do { runs.append(SweptRun(id: id, try reply.get())) } catch { throw StoreError(error) }
         }
         return SweptLog(
+            createdAt: values[4].string.flatMap { Int64($0) } ?? updatedAt,
             isLive: values[0].string != nil,
             updatedAt: updatedAt,
             swept: swept,
@@ -120,7 +129,7 @@ extension Store {
             let page = try await send(
                 RedisCommand(
                     "XRANGE",
-                    RedisArgument(keys.stream(thread)),
+                    .key(keys.stream(thread)),
                     RedisArgument("(\(cursor)"),
                     RedisArgument(end.id.description),
                     "COUNT",
@@ -179,7 +188,7 @@ extension Store {
 
     /// What the log takes of Redis' memory.
     private func size(of thread: String) async throws(StoreError) -> Int {
-        Int(try await send(RedisCommand("MEMORY", "USAGE", RedisArgument(keys.stream(thread)))).int ?? 0)
+        Int(try await send(RedisCommand("MEMORY", "USAGE", .key(keys.stream(thread)))).int ?? 0)
     }
 
     /// - Returns: whether the thread is gone; it stays when a run has begun meanwhile, or is to begin one day.
@@ -197,6 +206,7 @@ extension Store {
 
 /// A thread's log as the sweeper finds it.
 private struct SweptLog {
+    let createdAt: Int64
     let isLive: Bool
     let updatedAt: Int64
     /// How many of the oldest runs have no events left.

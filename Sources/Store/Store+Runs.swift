@@ -118,7 +118,7 @@ extension Store {
     public func run(_ thread: String, _ id: String) async throws(StoreError) -> Run {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
-        let record = try await send(RedisCommand("HGETALL", RedisArgument(keys.run(thread, id))))
+        let record = try await send(RedisCommand("HGETALL", .key(keys.run(thread, id))))
         guard record.array?.isEmpty ?? true else { return makeRun(thread, id, record) }
         _ = try await self.thread(thread)
         throw .runNotFound(id)
@@ -131,8 +131,8 @@ extension Store {
         // In this order: a run that has no end in the second answer ends after the place that the first one names.
         let replies = await redis.send(
             batch: [
-                RedisCommand("HGET", RedisArgument(keys.metadata(thread)), "last_id"),
-                RedisCommand("HMGET", RedisArgument(keys.run(thread, id)), "cursor", "final_id", "ahead"),
+                RedisCommand("HGET", .key(keys.metadata(thread)), "last_id"),
+                RedisCommand("HMGET", .key(keys.run(thread, id)), "cursor", "final_id", "ahead"),
             ]
         )
         let newest: RESPValue
@@ -160,14 +160,14 @@ extension Store {
             guard let place = Int(request.pageToken), place >= 0 else { throw .pageToken }
             last = place
         }
-        let list = RedisArgument(keys.runs(request.threadID))
+        let list = RedisArgument.key(keys.runs(request.threadID))
         if last < 0 { last = Int(try await send(RedisCommand("LLEN", list)).int ?? 0) - 1 }
         let first = max(0, last - size + 1)
         guard last >= 0 else { return ListRunsResponse() }
         let range = try await send(RedisCommand("LRANGE", list, RedisArgument(first), RedisArgument(last)))
         let ids = (range.array ?? []).compactMap(\.string).reversed()
         var runs: [Run] = []
-        let commands = ids.map { RedisCommand("HGETALL", RedisArgument(keys.run(request.threadID, $0))) }
+        let commands = ids.map { RedisCommand("HGETALL", .key(keys.run(request.threadID, $0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
             case .success(let value): runs.append(makeRun(request.threadID, id, value))

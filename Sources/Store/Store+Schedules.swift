@@ -63,7 +63,7 @@ extension Store {
     /// A thread's schedules, the one that is next first. - Throws: `.notFound`, `.unavailable`.
     public func schedules(_ thread: String) async throws(StoreError) -> ListSchedulesResponse {
         _ = try await self.thread(thread)
-        let flat = try await send(RedisCommand("HVALS", RedisArgument(keys.schedules(thread)))).array ?? []
+        let flat = try await send(RedisCommand("HVALS", .key(keys.schedules(thread)))).array ?? []
         // The other half of the values are times.
         let schedules = flat.compactMap { Self.schedule(in: $0) }.filter { !$0.scheduleID.isEmpty }
         return ListSchedulesResponse(schedules: schedules.sorted { $0.nextAt < $1.nextAt })
@@ -74,7 +74,7 @@ extension Store {
         let (thread, id) = (request.threadID, request.scheduleID)
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         let fields = [RedisArgument(id), RedisArgument("\(id):next")]
-        let deleted = try await send(RedisCommand("HDEL", [RedisArgument(keys.schedules(thread))] + fields))
+        let deleted = try await send(RedisCommand("HDEL", [.key(keys.schedules(thread))] + fields))
         guard id.isIdentifier, deleted.int != 0 else {
             throw StoreError(.notFound, "there is no schedule \(id) on this thread", field: "schedule_id")
         }
@@ -88,7 +88,7 @@ extension Store {
         let key = keys.schedules(entry.thread)
         let get = RedisCommand(
             "HMGET",
-            RedisArgument(key),
+            .key(key),
             RedisArgument(entry.run),
             RedisArgument("\(entry.run):next")
         )

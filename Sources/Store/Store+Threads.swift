@@ -3,43 +3,94 @@ internal import OrderedCollections
 internal import Redis
 
 extension Store {
-    /// Creates a thread and its first event.
+    /// Creates a thread and its first event. An idempotency key stands for the thread's id before there is the thread: who repeats the
+    /// request creates what is still missing.
     ///
     /// - Parameter tenant: whose it is, see ``Tenant``.
     /// - Returns: the thread, and whether it is the one of an earlier request under the same idempotency key.
-    /// - Throws: `.invalid` for a tenant that is none, `.conflict` when the idempotency key stands for another request, `.unavailable`.
+    /// - Throws: `.invalid` for a tenant that is none, `.conflict` when the idempotency key stands for another request, `.notFound` when
+    ///   its thread was deleted, `.unavailable`.
     public func initiate(
         _ request: InitiateThreadRequest,
         tenant: String = Store.commonTenant
     ) async throws(StoreError) -> (thread: Messages.Thread, isReplay: Bool) {
         try Tenant.check(tenant)
-        let id = Tenant.makeThreadID(for: tenant)
+        let id = try await id(for: request, of: tenant)
         let event = Event(threadID: id, type: "thread_created", time: Self.now)
         let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
-        let key = request.idempotencyKey
-        let (outcome, values) = try await run(
+        let create = RedisCall.script(
             ThreadScripts.initiate,
-            [keys.metadata(id), keys.stream(id), keys.threads(of: tenant), keys.idempotency(tenant, key)],
-            [
-                RedisArgument(id), RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
-                RedisArgument(keys.live(id)), key.isEmpty ? "" : RedisArgument(request.inCanonicalOrder.fingerprint),
-                RedisArgument(Self.idempotencySeconds), RedisArgument(request.webhook?.stored ?? ""),
+            keys: [keys.metadata(id), keys.stream(id), keys.tombstone(id)],
+            arguments: [
+                RedisArgument(metadata.bytes), RedisArgument(event.serialized()), RedisArgument(keys.live(id)),
+                request.idempotencyKey.isEmpty ? "0" : "1", RedisArgument(request.webhook?.stored ?? ""),
             ]
         )
-        guard outcome != "mismatch", let id = values.first?.string else { throw .keyReused(key) }
-        let replies = await redis.send(
-            batch: [RedisCommand("HGETALL", RedisArgument(keys.metadata(id))), sweepSoon(id)]
-        )
-        let fields: [String: String]
-        do { (fields, _) = (hash(try replies[0].get()), try replies[1].get()) } catch { throw StoreError(error) }
-        guard !fields.isEmpty else { throw .threadNotFound(id) }
-        return (makeThread(id, fields), outcome == "replayed")
+        let (outcome, values) = try await listing(id, create, of: ThreadScripts.initiate)
+        guard outcome != "deleted", let fields = values.first else {
+            try await unlist(id)
+            throw .threadNotFound(id)
+        }
+        return (makeThread(id, hash(fields)), outcome == "replayed")
     }
+
+    /// The id of the thread that is to be created: a new one, or that for which the idempotency key stands.
+    private func id(for request: InitiateThreadRequest, of tenant: String) async throws(StoreError) -> String {
+        let (id, key) = (Tenant.makeThreadID(for: tenant), request.idempotencyKey)
+        guard !key.isEmpty else { return id }
+        let fingerprint = request.inCanonicalOrder.fingerprint
+        let claim = RedisCommand(
+            "SET",
+            .key(keys.idempotency(tenant, key)),
+            RedisArgument(fingerprint + id),
+            "NX",
+            "GET",
+            "EX",
+            RedisArgument(Self.idempotencySeconds)
+        )
+        guard let known = try await send(claim).string else { return id }
+        guard known.hasPrefix(fingerprint) else { throw .keyReused(key) }
+        return String(known.dropFirst(fingerprint.count))
+    }
+
+    // MARK: The list of all threads
+
+    /// Creates a thread and lists it: in a cluster, where the two lie on different servers, one after the other. That the thread is to be
+    /// looked at is put down first, so that the sweeper lists what was only created, see ``tend(_:_:_:)``.
+    ///
+    /// - Returns: what the script that creates it has answered.
+    func listing(
+        _ id: String,
+        _ create: RedisCall,
+        of script: RedisScript
+    ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
+        let calls = [.command(sweepSoon(id)), create, .command(list(id, since: Self.now))]
+        var values: [RESPValue] = []
+        for reply in await redis.send(pipeline: calls) {
+            do { values.append(try reply.get()) } catch { throw StoreError(error) }
+        }
+        return try Self.outcome(values[1], of: script)
+    }
+
+    /// Puts a thread among those that are listed, by the time of its creation, unless it is there.
+    func list(_ id: String, since time: Int64) -> RedisCommand {
+        let threads = keys.threads(of: Tenant.owner(of: id))
+        return RedisCommand("ZADD", .key(threads), "NX", RedisArgument(time), RedisArgument(id))
+    }
+
+    /// - Returns: whether it was listed.
+    @discardableResult
+    func unlist(_ id: String) async throws(StoreError) -> Bool {
+        let threads = keys.threads(of: Tenant.owner(of: id))
+        return try await send(RedisCommand("ZREM", .key(threads), RedisArgument(id))).int == 1
+    }
+
+    // MARK: Reading
 
     /// - Throws: `.notFound`, `.unavailable`.
     public func thread(_ id: String) async throws(StoreError) -> Messages.Thread {
         guard id.isIdentifier else { throw .threadNotFound(id) }
-        let fields = hash(try await send(RedisCommand("HGETALL", RedisArgument(keys.metadata(id)))))
+        let fields = hash(try await send(RedisCommand("HGETALL", .key(keys.metadata(id)))))
         guard !fields.isEmpty else { throw .threadNotFound(id) }
         return makeThread(id, fields)
     }
@@ -51,7 +102,7 @@ extension Store {
     ) async throws(StoreError) -> ListThreadsResponse {
         try Tenant.check(tenant)
         let size = try Self.pageSize(request.pageSize)
-        let threads = RedisArgument(keys.threads(of: tenant))
+        let threads = RedisArgument.key(keys.threads(of: tenant))
         var start = 0
         if !request.pageToken.isEmpty {
             guard request.pageToken.isIdentifier else { throw .pageToken }
@@ -70,7 +121,7 @@ extension Store {
         )
         let ids = (try await send(range).array ?? []).compactMap(\.string)
         var page: [Messages.Thread] = []
-        let commands = ids.prefix(size).map { RedisCommand("HGETALL", RedisArgument(keys.metadata($0))) }
+        let commands = ids.prefix(size).map { RedisCommand("HGETALL", .key(keys.metadata($0))) }
         for (id, reply) in zip(ids, await redis.send(batch: commands)) {
             switch reply {
             case .success(let value):
@@ -80,6 +131,8 @@ extension Store {
         }
         return ListThreadsResponse(threads: page, nextPageToken: ids.count > size ? ids[size - 1] : "")
     }
+
+    // MARK: Changes
 
     /// Changes what a client has attached to a thread.
     ///
@@ -120,26 +173,28 @@ extension Store {
         try await deleteThread(id, unchangedSince: nil)
     }
 
-    /// - Parameter time: when the last event was, as far as the caller knows; `.busy` if another has come.
+    /// What is to be forgotten of the thread elsewhere comes after it is gone; that it is to be looked at is put down before, so that the
+    /// sweeper finds what was left.
+    ///
+    /// - Parameter time: for the sweeper, which looks at the thread again in any case: when the last event was, as far as it knows;
+    ///   `.busy` if another has come.
     func deleteThread(_ id: String, unchangedSince time: Int64?) async throws(StoreError) {
         guard id.isIdentifier else { throw .threadNotFound(id) }
+        if time == nil { _ = try await send(sweepSoon(id)) }
         let (outcome, values) = try await run(
             ThreadScripts.delete,
+            threadKeys(id) + [keys.schedules(id), keys.tombstone(id)],
             [
-                keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
-                keys.threads(of: Tenant.owner(of: id)), keys.schedules(id),
-            ],
-            [
-                RedisArgument(id), RedisArgument(keys.live(id)), RedisArgument(keys.run(id, "")),
-                time.map { RedisArgument($0) } ?? "",
+                RedisArgument(keys.live(id)), RedisArgument(keys.run(id, "")), time.map { RedisArgument($0) } ?? "",
+                RedisArgument(Self.idempotencySeconds),
             ]
         )
-        switch outcome {
-        case "missing": throw .threadNotFound(id)
-        case "busy":
+        guard outcome != "busy" else {
             throw StoreError(.busy, "run \(values.first?.string ?? "") is active on thread \(id); cancel it first")
-        default: break
         }
+        try await unlist(id)
+        if time == nil { _ = try await send(RedisCommand("ZREM", .key(keys.sweep), RedisArgument(id))) }
+        guard outcome == "ok" else { throw .threadNotFound(id) }
     }
 
     static func pageSize(_ asked: UInt32) throws(StoreError) -> Int {

@@ -69,7 +69,7 @@ extension Store {
     /// The run that was expected has not come to be. What is left of it goes by itself if this fails.
     func forgetWebhook(of run: String, on thread: String) async {
         _ = await redis.send(batch: [
-            RedisCommand("ZREM", RedisArgument(keys.webhooks), RedisArgument("\(thread) \(run)"))
+            RedisCommand("ZREM", .key(keys.webhooks), RedisArgument("\(thread) \(run)"))
         ])
     }
 
@@ -77,7 +77,7 @@ extension Store {
     func announceWebhooks(of runs: [String], on thread: String) async throws(StoreError) {
         guard !runs.isEmpty else { return }
         let members = runs.flatMap { [RedisArgument("0"), RedisArgument("\(thread) \($0)")] }
-        _ = try await send(RedisCommand("ZADD", [RedisArgument(keys.webhooks)] + members))
+        _ = try await send(RedisCommand("ZADD", [.key(keys.webhooks)] + members))
     }
 
     /// Takes runs that may have something to tell; each is one caller's until the lease is over.
@@ -207,8 +207,8 @@ extension Store {
         let since = RedisArgument(Self.now - Int64(Self.deadWebhookAge))
         let replies = await redis.send(
             batch: [
-                RedisCommand("ZCARD", RedisArgument(keys.webhooks)),
-                RedisCommand("ZCOUNT", RedisArgument(keys.deadWebhooks), since, "+inf"),
+                RedisCommand("ZCARD", .key(keys.webhooks)),
+                RedisCommand("ZCOUNT", .key(keys.deadWebhooks), since, "+inf"),
             ]
         )
         do { return (Int(try replies[0].get().int ?? 0), Int(try replies[1].get().int ?? 0)) } catch {

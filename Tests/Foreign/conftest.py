@@ -12,7 +12,7 @@ from pathlib import Path
 import contract
 import pytest
 from clients import Rest
-from processes import BINARY, ROOT, Baud, RedisServer
+from processes import BINARY, ROOT, Baud, RedisCluster, RedisServer
 
 ORIGIN = "https://app.example"
 # What was measured, for the end of the output.
@@ -39,6 +39,9 @@ class Workshop:
 
     def redis(self) -> RedisServer:
         return self.keep(RedisServer(self.folder / "redis"))
+
+    def redis_cluster(self) -> RedisCluster:
+        return self.keep(RedisCluster(self.folder / "cluster"))
 
     def baud(self, role: str, *flags, **settings) -> Baud:
         return self.keep(Baud(role, self.folder, *flags, **settings))

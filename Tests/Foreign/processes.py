@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -120,6 +121,67 @@ class RedisServer:
 
     def close(self):
         self.process.close()
+
+
+class RedisCluster:
+    """Three masters, each with a replica, on the loopback address. A master that is silent for a second is replaced."""
+
+    def __init__(self, folder: Path):
+        self.nodes: dict[int, Process] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = free_ports(12)
+        for port, bus in zip(ports[::2], ports[1::2]):
+            options = ["--port", port, "--cluster-port", bus, "--cluster-enabled", "yes", "--cluster-node-timeout", 1000]
+            files = ["--cluster-config-file", f"{port}.conf", "--save", "", "--repl-diskless-sync-delay", 0]
+            self.nodes[port] = Process(["redis-server", *options, *files], folder)
+        for node in self.nodes.values():
+            node.wait_for_line("Ready to accept connections")
+        addresses = [f"127.0.0.1:{port}" for port in self.nodes]
+        options = ["--cluster-replicas", "1", "--cluster-yes"]
+        subprocess.run(["redis-cli", "--cluster", "create", *addresses, *options], check=True, capture_output=True)
+        wait_until(lambda: all(self.is_well(port) for port in self.nodes), 30, "the cluster")
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in list(self.nodes)[::2])
+
+    def ask(self, port: int, *command) -> str:
+        arguments = ["redis-cli", "-p", str(port), *map(str, command)]
+        return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+    def is_well(self, port: int) -> bool:
+        cluster, replication = self.ask(port, "CLUSTER", "INFO"), self.ask(port, "INFO", "replication")
+        has_company = "master_link_status:up" in replication or "connected_slaves:1" in replication
+        return "cluster_state:ok" in cluster and "cluster_known_nodes:6" in cluster and has_company
+
+    def master_of(self, key: str) -> int:
+        """The port of the node that serves a key, as one that is alive has it."""
+        port = next(port for port, node in self.nodes.items() if node.child.poll() is None)
+        slot = int(self.ask(port, "CLUSTER", "KEYSLOT", key))
+        for line in self.ask(port, "CLUSTER", "NODES").splitlines():
+            fields = line.split()
+            ranges = [(int(part.split("-")[0]), int(part.split("-")[-1])) for part in fields[8:] if part[0] != "["]
+            if "master" in fields[2] and any(first <= slot <= last for first, last in ranges):
+                return int(fields[1].split("@")[0].rsplit(":", 1)[1])
+        raise AssertionError(f"no node serves slot {slot}")
+
+    def kill(self, port: int):
+        self.nodes[port].kill()
+
+    def close(self):
+        for node in self.nodes.values():
+            node.close()
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports of the loopback address that nobody uses, for programs that cannot choose one themselves."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 class Baud(Process):

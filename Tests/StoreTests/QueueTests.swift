@@ -132,14 +132,14 @@ extension QueueStats {
 extension Store {
     /// All that is ready is gone, as if it had never been put into the queue.
     fileprivate func loseQueue() async throws {
-        _ = try await redis.send(RedisCommand("DEL", "queue:default:ready:default", "queue:default:ring"))
+        _ = try await redis.send(RedisCommand("DEL", queueKey("ready:default"), queueKey("ring")))
     }
 
     /// The time has come for everything that waits for one.
     func makeDue() async throws {
-        for member in try await redis.send(RedisCommand("ZRANGE", "queue:default:due", "0", "-1")).array ?? [] {
+        for member in try await redis.send(RedisCommand("ZRANGE", queueKey("due"), "0", "-1")).array ?? [] {
             guard let member = member.bytes else { continue }
-            _ = try await redis.send(RedisCommand("ZADD", "queue:default:due", "1", RedisArgument(member)))
+            _ = try await redis.send(RedisCommand("ZADD", queueKey("due"), "1", RedisArgument(member)))
         }
     }
 }

@@ -189,7 +189,11 @@ struct RunLifeTests {
             #expect(gone?.code == .notFound)
             #expect(try await store.purgeDeadLetters() == 2)
             #expect(try await store.deadLetters(ListDeadLettersRequest()) == ListDeadLettersResponse())
+            // An entry of such a run that was in the queue twice does not bring it back.
+            let twice = RedisArgument("\(ids[1].thread) \(ids[1].run) 0")
+            _ = try await store.redis.send(RedisCommand("LPUSH", store.queueKey("ready:t"), twice))
             #expect(try await store.claimNext(for: "w")?.runID == again.runID)
+            #expect(try await store.deadLetters(ListDeadLettersRequest()).total == 0)
         }
     }
 

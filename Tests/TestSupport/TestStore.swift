@@ -1,7 +1,7 @@
 public import Logging
 internal import NIOCore
 public import NIOPosix
-internal import Redis
+public import Redis
 public import Store
 
 extension Logger {
@@ -44,8 +44,36 @@ public func withStore<Result: Sendable>(
     }
 }
 
+/// As ``withStore(loops:appendOnly:keys:queueLimit:_:)``, over a real cluster.
+public func withClusterStore(
+    loops: Int = 2,
+    _ body: @Sendable (Store, TestCluster, MultiThreadedEventLoopGroup) async throws -> Void
+) async throws {
+    try await TestCluster.with { cluster in
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        let configuration = try RedisConfiguration(url: cluster.url)
+        let client = RedisClient(configuration: configuration, group: group, logger: .quiet)
+        let store = Store(redis: client, keys: Keys(cluster: configuration.isCluster), logger: .quiet)
+        do {
+            try await store.prepare()
+            try await body(store, cluster, group)
+        } catch {
+            await client.close()
+            try await group.shutdownGracefully()
+            throw error
+        }
+        await client.close()
+        try await group.shutdownGracefully()
+    }
+}
+
 /// Workers as tests play them.
 extension Store {
+    /// A key of the queue, as it is spelled.
+    public func queueKey(_ part: String) -> RedisArgument {
+        .key("\(keys.prefix)queue:\(keys.cluster ? "{default}" : "default"):\(part)")
+    }
+
     /// The next runs of the queue, waiting for the first of them for as long as a loaded machine may take.
     public func takeNext(for worker: String, count: Int = 1, lease: Duration = .seconds(10)) async throws
         -> [QueueEntry]
@@ -69,7 +97,7 @@ extension Store {
     /// All workers are silent for as long as a lease. - Returns: whether any of them holds a run.
     @discardableResult
     public func loseWorkers() async throws -> Bool {
-        let leases = RedisArgument(keys.prefix + "queue:default:leases")
+        let leases = queueKey("leases")
         let members = try await redis.send(RedisCommand("ZRANGE", leases, "0", "-1")).array ?? []
         for member in members {
             guard let member = member.bytes else { continue }

@@ -2,46 +2,41 @@ internal import Redis
 
 /// Scripts about threads as a whole.
 enum ThreadScripts {
-    /// KEYS metadata, stream, threads, idempotency. ARGV thread id, metadata JSON, first event, live channel, the request's fingerprint
-    /// (empty without an idempotency key), seconds to keep the key, its runs' webhook (or empty).
+    /// Creates a thread unless it is there. KEYS metadata, stream, tombstone. ARGV metadata JSON, first event, live channel, whether
+    /// an idempotency key stands for it (`1`, `0`), its runs' webhook (or empty). Answers `ok`, `replayed` (it was there) or `deleted`
+    /// (it has been), and the metadata.
     static let initiate = Prelude.script(
         "initiate",
         #"""
-        if ARGV[5] ~= '' then
-            local known = redis.call('GET', KEYS[4])
-            if known then
-                if known:sub(1, 64) == ARGV[5] then return { 'replayed', known:sub(65) } end
-                return { 'mismatch' }
-            end
-            redis.call('SET', KEYS[4], ARGV[5] .. ARGV[1], 'EX', ARGV[6])
-        end
+        if redis.call('EXISTS', KEYS[1]) == 1 then return { 'replayed', redis.call('HGETALL', KEYS[1]) } end
+        if redis.call('EXISTS', KEYS[3]) == 1 then return { 'deleted' } end
         local time = now()
-        redis.call('HSET', KEYS[1], 'metadata', ARGV[2], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)
-        if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'webhook', ARGV[7]) end
-        append(KEYS[1], KEYS[2], ARGV[4], { ARGV[3] })
-        redis.call('ZADD', KEYS[3], time, ARGV[1])
-        return { 'ok', ARGV[1] }
+        redis.call('HSET', KEYS[1], 'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)
+        if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'keyed', 1) end
+        if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'webhook', ARGV[5]) end
+        append(KEYS[1], KEYS[2], ARGV[3], { ARGV[2] })
+        return { 'ok', redis.call('HGETALL', KEYS[1]) }
         """#
     )
 
-    /// KEYS metadata, stream, runs, pending, messages, memory, threads, schedules. ARGV thread id, live channel, what run keys
-    /// begin with, the time since which nothing may have happened, with no schedule left (empty: whatever has).
+    /// KEYS metadata, stream, runs, pending, messages, memory, schedules, tombstone. ARGV live channel, what run keys begin with, the
+    /// time since which nothing may have happened, with no schedule left (empty: whatever has), seconds to keep the tombstone.
     static let delete = Prelude.script(
         "delete",
         #"""
         if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
         local active = redis.call('HGET', KEYS[1], 'active')
         if active then return { 'busy', active } end
-        if ARGV[4] ~= '' then
-            local is_unchanged = redis.call('HGET', KEYS[1], 'updated_at') == ARGV[4]
-            if not is_unchanged or redis.call('EXISTS', KEYS[8]) == 1 then return { 'busy', '' } end
+        if ARGV[3] ~= '' then
+            local is_unchanged = redis.call('HGET', KEYS[1], 'updated_at') == ARGV[3]
+            if not is_unchanged or redis.call('EXISTS', KEYS[7]) == 1 then return { 'busy', '' } end
         end
         for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
-            redis.call('DEL', ARGV[3] .. id)
+            redis.call('DEL', ARGV[2] .. id)
         end
-        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[8])
-        redis.call('ZREM', KEYS[7], ARGV[1])
-        redis.call('SPUBLISH', ARGV[2], '')
+        if redis.call('HEXISTS', KEYS[1], 'keyed') == 1 then redis.call('SET', KEYS[8], '1', 'EX', ARGV[4]) end
+        redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+        redis.call('SPUBLISH', ARGV[1], '')
         return { 'ok' }
         """#
     )

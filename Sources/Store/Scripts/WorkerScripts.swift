@@ -28,10 +28,11 @@ enum WorkerScripts {
             return none()
         end
 
-        -- Whoever was to put the next run into the queue may be gone.
+        -- Whoever was to put the next run into the queue may be gone. Only he who has the lease of one that gave this run up knows that
+        -- it is not among the dead letters, rather than no longer.
         if not status or terminal[status] then
             local id, tenant = queued()
-            return none('', id, tenant, run[10])
+            return none('', id, tenant, was_lost and run[10])
         end
         if status == 'queued' then
             if run[6] and time >= tonumber(run[6]) and run[2] == '0' then

@@ -43,13 +43,14 @@ final class Job: Sendable {
     /// For one waiter.
     func waitForEnd() async { for await _ in ends {} }
 
+    /// - Throws: when the run's end could not be written; it is not this worker's any more, or will be taken up again.
     func carryOut(
         _ handler: any RunHandler,
         run: ClaimedRun,
         store: Store,
         configuration: ModemConfiguration,
         logger: Logger
-    ) async {
+    ) async throws {
         let log = RunLog(run: run, store: store, batching: configuration.batching)
         let (first, end) = await race(handler, run: run, log: log)
         do {
@@ -58,6 +59,7 @@ final class Job: Sendable {
             logger.notice("the run is no longer ours", metadata: ["error": "\(error)"])
         } catch {
             logger.error("the run's end could not be written; it will be taken over", metadata: ["error": "\(error)"])
+            throw error
         }
     }
 

@@ -20,8 +20,20 @@ public final class Modem: Service {
     private let logger: Logger
     private let slots: Slots
     private let jobs = Mutex<[QueueEntry: Job]>([:])
-    /// When the last renewal that Redis has confirmed was asked for.
-    private let lastRenewal = Mutex(ContinuousClock.now)
+    private let renewals = Mutex(Renewals())
+
+    /// What this worker knows of its leases beside its jobs.
+    private struct Renewals {
+        /// When the last renewal that Redis has confirmed was asked for.
+        var last = ContinuousClock.now
+        /// Whether one has failed since.
+        var hasFailed = false
+        /// Until then the queue may hold something for this worker that it does not know of: an answer was lost, or a job has ended without
+        /// one.
+        var uncertainUntil = ContinuousClock.now
+        /// Runs whose attempt was lost by this worker's own fault rather than for an outage.
+        var charged: Set<QueueEntry> = []
+    }
 
     /// How long a claim waits for a run before the claimer looks whether it is to stop.
     private static let claimWait = Duration.seconds(1)
@@ -83,10 +95,12 @@ public final class Modem: Service {
                 if try await !take(&runs) { try await store.waitForRuns(upTo: wait, on: connection) }
                 pause = .milliseconds(100)
             } catch {
+                doubtLeases()
                 logger.warning("no run can be claimed", metadata: ["error": "\(error)"])
                 // The wait ends early when the task is cancelled, and the loop with it.
                 try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(2))
+                // What it holds without knowing is to be asked for well before others may have it.
+                pause = min(pause * 2, .seconds(2), configuration.lease / 8)
             }
         }
         await connection.close()
@@ -97,17 +111,25 @@ public final class Modem: Service {
         let taken = slots.take(upTo: configuration.concurrency)
         let entries: [QueueEntry]
         do {
-            entries = try await store.take(for: name, count: taken, lease: configuration.lease)
+            entries = try await store.take(
+                for: name,
+                count: taken,
+                lease: configuration.lease,
+                silence: configuration.silence,
+                held: heldIfInDoubt()
+            )
         } catch {
             slots.give(taken)
             throw error
         }
         slots.give(taken - entries.count)
         for entry in entries {
-            let job = Job(entry: entry)
+            let isCharged = renewals.withLock { $0.charged.remove(entry) != nil }
+            let job = Job(entry: isCharged ? entry.countedAsLost() : entry)
             let before = jobs.withLock { $0[entry] }
-            // A run that was put into the queue twice is in hand already.
-            guard before == nil || entry.wasLost else {
+            if let before, !entry.isTaken(from: before.entry) {
+                // A run that was put into the queue twice is in hand already. A lease that cannot be given back now runs out.
+                try? await store.letGo(of: entry)
                 slots.give(1)
                 continue
             }
@@ -145,36 +167,79 @@ public final class Modem: Service {
         logger[metadataKey: "thread"] = "\(job.entry.thread)"
         logger[metadataKey: "run"] = "\(job.entry.run)"
         do {
-            guard let run = try await store.claim(job.entry, for: name, maxAttempts: configuration.maxAttempts) else {
-                return
-            }
+            guard
+                let run = try await store.claim(
+                    job.entry,
+                    maxAttempts: configuration.maxAttempts,
+                    patience: configuration.lease / 2
+                )
+            else { return }
             logger.debug("run taken up", metadata: ["attempt": "\(run.attempt)"])
-            await job.carryOut(handler, run: run, store: store, configuration: configuration, logger: logger)
+            try await job.carryOut(handler, run: run, store: store, configuration: configuration, logger: logger)
         } catch {
-            // The entry stays pending; once its lease is over a worker takes it up again.
-            logger.warning("the run could not be taken up", metadata: ["error": "\(error)"])
+            leave(job, because: error)
+            logger.warning("the run was not carried out to its end here", metadata: ["error": "\(error)"])
         }
     }
 
     // MARK: Leases
 
+    /// The entry stays among the leases. If it was Redis that failed it is asked for again as soon as there is Redis; otherwise another
+    /// worker takes it up once the lease is over, and so it is if this one has ended by then.
+    private func leave(_ job: Job, because error: any Error) {
+        if (error as? StoreError)?.code == .unavailable {
+            doubtLeases()
+        } else {
+            renewals.withLock { _ = $0.charged.insert(job.entry) }
+        }
+    }
+
+    /// An answer was lost: for as long as a lease may last that this worker has got without knowing, it asks for what it holds.
+    private func doubtLeases() {
+        renewals.withLock { $0.uncertainUntil = ContinuousClock.now + configuration.lease }
+    }
+
+    /// What is in hand, if the queue may think that it is more.
+    private func heldIfInDoubt() -> [QueueEntry]? {
+        let isInDoubt = renewals.withLock { renewals in
+            if renewals.uncertainUntil > ContinuousClock.now { return true }
+            renewals.charged = []
+            return false
+        }
+        guard isInDoubt else { return nil }
+        return jobs.withLock { $0.values.map(\.entry) }
+    }
+
     /// Renews the leases until cancelled.
     private func beat() async {
+        var pause = configuration.heartbeat
         while !Task.isCancelled {
             let held = stopOverdue()
             do {
                 // Redis counts a lease from some moment after this one, so this worker never thinks that it has more time.
                 let asked = ContinuousClock.now
-                let lost = Set(try await store.renew(held.map(\.entry), of: name, lease: configuration.lease))
-                lastRenewal.withLock { $0 = asked }
+                let lost = Set(
+                    try await store.renew(
+                        held.map(\.entry),
+                        of: name,
+                        lease: configuration.lease,
+                        silence: configuration.silence
+                    )
+                )
+                renewals.withLock { ($0.last, $0.hasFailed) = (asked, false) }
                 for job in held where lost.contains(job.entry) { job.stop(.leaseLost) }
                 // What the control channel may have missed.
                 let cancelling = try await store.cancelling(held.map(\.entry))
                 for job in held { if let reason = cancelling[job.entry] { job.stop(.cancelled(reason)) } }
+                pause = configuration.heartbeat
             } catch {
+                renewals.withLock { $0.hasFailed = true }
+                doubtLeases()
                 logger.warning("leases could not be renewed", metadata: ["error": "\(error)"])
+                // The first one after an outage tells the others that there was one.
+                pause = min(configuration.heartbeat, .milliseconds(500))
             }
-            do { try await Task.sleep(for: configuration.heartbeat) } catch { break }
+            do { try await Task.sleep(for: pause) } catch { break }
         }
         do {
             try await store.forget(name)
@@ -200,10 +265,16 @@ public final class Modem: Service {
     /// - Returns: the other jobs.
     private func stopOverdue() -> [Job] {
         let oldest = ContinuousClock.now - configuration.lease + leaseMargin
-        let isRenewed = lastRenewal.withLock { $0 } > oldest
+        let (isRenewed, isOutage) = renewals.withLock { ($0.last > oldest, $0.hasFailed) }
         let all = jobs.withLock { Array($0.values) }
-        for job in all where !isRenewed && job.since <= oldest { job.stop(.leaseLost) }
-        return all.filter { isRenewed || $0.since > oldest }
+        guard !isRenewed else { return all }
+        let overdue = all.filter { $0.since <= oldest }
+        for job in overdue { job.stop(.leaseLost) }
+        if !overdue.isEmpty {
+            doubtLeases()
+            if !isOutage { renewals.withLock { $0.charged.formUnion(overdue.map(\.entry)) } }
+        }
+        return all.filter { $0.since > oldest }
     }
 
     private func watchCancels() async -> NIOLoopBound<Subscriptions>? {

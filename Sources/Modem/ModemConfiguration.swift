@@ -8,6 +8,9 @@ public struct ModemConfiguration: Sendable {
     public var lease = Duration.seconds(10)
     /// How often leases are renewed; well below the lease.
     public var heartbeat = Duration.seconds(3)
+    /// If no worker at all has been heard of for so long, Redis is taken to have been away: a lease can have run out for that alone. Longer
+    /// than the pause between two heartbeats, shorter than what one that was renewed at the last of them has left.
+    var silence: Duration { max(lease - heartbeat * 3 / 2, heartbeat * 3 / 2) }
     /// How often runs of lost workers are looked for.
     public var reaper = Duration.seconds(2)
     /// A run that has lost so many workers is given up, as is one that has failed so often for a reason that may pass.

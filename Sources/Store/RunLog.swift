@@ -1,6 +1,22 @@
 public import Messages
 internal import Redis
 
+/// What an event tells, before it has a place in a log.
+public struct EventContent: Sendable {
+    public let type: String
+    public let payload: Event.Payload
+
+    public init(_ type: String, _ payload: Event.Payload) {
+        self.type = type
+        self.payload = payload
+    }
+
+    /// What the agent does.
+    public static func progress(_ progress: AgentProgress.Progress) -> EventContent {
+        EventContent("task_agent_execute", .taskAgentExecute(AgentProgress(progress: progress)))
+    }
+}
+
 /// The writing end of one attempt of a run: its events, its journal, its end.
 ///
 /// Owned by the worker that holds the run's lease. Events are gathered while a write is under way and for a moment after it, so that
@@ -20,6 +36,9 @@ public actor RunLog {
 
     /// How long a write is tried while Redis is away, before the run is given up by this worker.
     private static let patience = Duration.seconds(30)
+
+    /// As ``patience``, where the process is about to end.
+    private static let releasePatience = Duration.seconds(2)
 
     public nonisolated let run: ClaimedRun
     private let store: Store
@@ -66,11 +85,15 @@ public actor RunLog {
 
     /// Adds what the agent does.
     public func progress(_ progress: AgentProgress.Progress) async throws {
-        try await emit("task_agent_execute", .taskAgentExecute(AgentProgress(progress: progress)))
+        try await emit(.progress(progress))
     }
 
     public func emit(_ type: String, _ payload: Event.Payload) async throws {
-        append(makeEvent(type, payload))
+        try await emit(EventContent(type, payload))
+    }
+
+    public func emit(_ content: EventContent) async throws {
+        append(makeEvent(content.type, content.payload))
         try await relieve()
     }
 
@@ -142,11 +165,18 @@ public actor RunLog {
 
     /// Records what is completed, together with the events that tell of it: from then on no other attempt does it again.
     ///
-    /// - Parameter memory: the agent's memory if it has changed.
-    public func record(_ journal: [String], memory: String?) async throws {
+    /// - Parameters:
+    ///   - memory: the agent's memory if it has changed.
+    ///   - news: events that nobody is to see unless the rest is recorded: all are one write.
+    public func record(
+        _ journal: [String],
+        memory: String?,
+        with news: [EventContent] = []
+    ) async throws {
         await waitForTurn()
         defer { endTurn() }
         try await confirm()
+        pending += news.map { makeEvent($0.type, $0.payload) }
         guard !pending.isEmpty || !journal.isEmpty || memory != nil else { return }
         batchCount += 1
         unconfirmed = Batch(number: batchCount, events: takePending(), journal: journal, memory: memory)
@@ -177,7 +207,13 @@ public actor RunLog {
                 return true
             }
             let requeue = Requeue(word: "steered")
-            return try await store.requeue(run, requeue, events: events, journal: end.journal) == .done
+            return try await store.requeue(
+                run,
+                requeue,
+                events: events,
+                journal: end.journal,
+                patience: Self.patience
+            ) == .done
         }
         await store.expectSweep(of: run.threadID)
     }
@@ -185,7 +221,14 @@ public actor RunLog {
     /// Hands the run back to the queue, for a worker that goes on from the journal.
     public func release() async throws {
         try await conclude { events in
-            try await store.requeue(run, Requeue(word: "shutdown"), events: events, journal: []) == .done
+            let requeue = Requeue(word: "shutdown")
+            return try await store.requeue(
+                run,
+                requeue,
+                events: events,
+                journal: [],
+                patience: Self.releasePatience
+            ) == .done
         }
     }
 
@@ -193,7 +236,7 @@ public actor RunLog {
     public func retry(_ end: RunEnd, after delay: Duration, maxFailures: Int) async throws {
         try await handBack(end) { events in
             let reason = Requeue(word: "retry", delay: delay, maxFailures: maxFailures, error: end.error)
-            return try await store.requeue(run, reason, events: events, journal: [])
+            return try await store.requeue(run, reason, events: events, journal: [], patience: Self.patience)
         }
     }
 

@@ -3,7 +3,6 @@ internal import Redis
 /// A run that a worker has taken up: what it needs to carry it out or to go on with it.
 public struct ClaimedRun: Sendable {
     public let entry: QueueEntry
-    public let worker: String
     /// The fence: every write for the run bears it and is refused once another attempt has begun.
     public let attempt: UInt32
     public let task: String
@@ -28,44 +27,76 @@ public struct ClaimedRun: Sendable {
     public var runID: String { entry.run }
 }
 
+extension ClaimedRun {
+    fileprivate init(_ entry: QueueEntry, _ values: [RESPValue]) {
+        self.entry = entry
+        attempt = UInt32(clamping: values[0].int ?? 0)
+        task = values[1].string ?? ""
+        model = values[2].string ?? ""
+        failures = Int(values[3].int ?? 0)
+        elapsed = .milliseconds(values[4].int ?? 0)
+        messages = (values[5].array ?? []).compactMap(\.string)
+        journal = (values[6].array ?? []).compactMap(\.string)
+        memory = values[7].string ?? ""
+        inputs = (values[8].array ?? []).compactMap(\.string)
+        answers = Store.hash(values[9])
+    }
+}
+
 extension Store {
-    /// Takes a run up for a worker.
+    /// How often a run is found in yet another's hands before it is left to them.
+    private static let claimCount = 4
+
+    /// Takes a run up for the worker that holds the entry.
     ///
-    /// - Parameter maxAttempts: a run that has lost so many workers is given up.
-    /// - Returns: nil if there is nothing to do: the run has ended, or ended by this very call, or its turn has not come.
-    public func claim(_ entry: QueueEntry, for worker: String, maxAttempts: Int) async throws(StoreError) -> ClaimedRun?
-    {
-        let (outcome, values) = try await claim(entry, worker: worker, maxAttempts: maxAttempts)
-        guard outcome == "ok", values.count >= 10 else {
-            try await settle(entry, of: worker, QueueChange(values))
-            return nil
+    /// A run that was lost is taken only from the lease that was lost. If it is in the hands of another lease, that one is lost too unless the queue
+    /// has it: an entry may be in the queue twice, and a worker that stood still after it had got one may come to claim it late.
+    ///
+    /// - Parameters:
+    ///   - maxAttempts: a run that has lost so many workers is given up.
+    ///   - patience: for how long the claim is repeated while Redis is away.
+    /// - Returns: nil if there is nothing to do: the run has ended, or ended by this very call, or its turn has not come, or another
+    ///   worker has it.
+    public func claim(
+        _ entry: QueueEntry,
+        maxAttempts: Int,
+        patience: Duration = .zero
+    ) async throws -> ClaimedRun? {
+        var lost = entry.lostLease
+        for _ in 0..<Self.claimCount {
+            let (outcome, values) = try await repeatedly("claim", patience: patience) { [lost] () throws(StoreError) in
+                try await claim(entry, lost: lost, maxAttempts: maxAttempts)
+            }
+            switch outcome {
+            case "ok" where values.count >= 10: return ClaimedRun(entry, values)
+            case "held":
+                lost = values.first?.string ?? "-"
+                let member = RedisArgument("\(lost) \(entry.text)")
+                guard try await send(RedisCommand("ZSCORE", .key(keys.leases), member)).isNull else {
+                    try await letGo(of: entry)
+                    return nil
+                }
+            default:
+                try await repeatedly("settle", patience: patience) { () throws(StoreError) in
+                    try await settle(entry, QueueChange(values))
+                }
+                return nil
+            }
         }
-        return ClaimedRun(
-            entry: entry,
-            worker: worker,
-            attempt: UInt32(clamping: values[0].int ?? 0),
-            task: values[1].string ?? "",
-            model: values[2].string ?? "",
-            failures: Int(values[3].int ?? 0),
-            elapsed: .milliseconds(values[4].int ?? 0),
-            messages: (values[5].array ?? []).compactMap(\.string),
-            journal: (values[6].array ?? []).compactMap(\.string),
-            memory: values[7].string ?? "",
-            inputs: (values[8].array ?? []).compactMap(\.string),
-            answers: hash(values[9])
-        )
+        return nil
     }
 
+    /// - Parameter lost: the lease from which the run may be taken.
     func claim(
         _ entry: QueueEntry,
-        worker: String,
+        lost: String,
         maxAttempts: Int
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         try await run(
             WorkerScripts.claim,
             threadKeys(entry.thread),
             runArguments(entry.thread, entry.run) + [
-                RedisArgument(worker), entry.wasLost ? "1" : "0", RedisArgument(maxAttempts),
+                RedisArgument(entry.lease), RedisArgument(lost), RedisArgument(maxAttempts), entry.wasLost ? "1" : "0",
             ]
         )
     }

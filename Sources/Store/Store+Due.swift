@@ -36,7 +36,7 @@ enum DueItem: Sendable, Hashable {
 /// (``announcement(of:)``), so that a sweeper makes good what was not followed up.
 extension Store {
     /// Goes before a change by which something may become due. The score 0 says that it has only just been put down.
-    private func announcement(of item: DueItem) -> RedisCall {
+    func announcement(of item: DueItem) -> RedisCall {
         .command(RedisCommand("ZADD", .key(keys.due), "0", RedisArgument(item.member)))
     }
 
@@ -110,7 +110,7 @@ extension Store {
 
     /// Finds out what is to become of a run whose time has come.
     private func look(at entry: QueueEntry) async throws(StoreError) {
-        let (_, values) = try await claim(entry, worker: "", maxAttempts: .max)
+        let (_, values) = try await claim(entry, lost: "", maxAttempts: .max)
         try await settle(.run(entry), QueueChange(values))
     }
 }

@@ -6,21 +6,51 @@ public struct QueueEntry: Sendable, Hashable {
     public let thread: String
     public let run: String
     public let tenant: String
-    /// Whether another worker had it, and has not been heard of for the length of a lease.
-    public let wasLost: Bool
+    /// The name of the lease under which a worker holds it, another each time it is taken; empty where no worker does.
+    let lease: String
+    /// The lease of the worker that had it before and has lost it; empty where none has.
+    let lostLease: String
+    /// Whether another worker had it, and has not been heard of for the length of a lease; or this one, and is to be counted as lost.
+    public private(set) var wasLost: Bool
 
-    init(thread: String, run: String, tenant: String, wasLost: Bool = false) {
+    init(
+        thread: String,
+        run: String,
+        tenant: String,
+        lease: String = "",
+        lostLease: String = "",
+        wasLost: Bool = false
+    ) {
         self.thread = thread
         self.run = run
         self.tenant = tenant
+        self.lease = lease
+        self.lostLease = lostLease
         self.wasLost = wasLost
     }
 
     /// From `thread run tenant`.
-    init?(_ text: some StringProtocol, wasLost: Bool = false) {
+    init?(_ text: some StringProtocol, lease: String = "", lostLease: String = "", wasLost: Bool = false) {
         let parts = text.split(separator: " ")
         guard parts.count == 3 else { return nil }
-        self.init(thread: String(parts[0]), run: String(parts[1]), tenant: String(parts[2]), wasLost: wasLost)
+        self.init(
+            thread: String(parts[0]),
+            run: String(parts[1]),
+            tenant: String(parts[2]),
+            lease: lease,
+            lostLease: lostLease,
+            wasLost: wasLost
+        )
+    }
+
+    /// Whether it was taken from that holding of it, rather than being in the queue a second time.
+    public func isTaken(from other: QueueEntry) -> Bool { self == other && lostLease == other.lease }
+
+    /// The same, to be counted as one more worker that the run has lost.
+    public func countedAsLost() -> QueueEntry {
+        var copy = self
+        copy.wasLost = true
+        return copy
     }
 
     public static func == (left: QueueEntry, right: QueueEntry) -> Bool {
@@ -31,6 +61,8 @@ public struct QueueEntry: Sendable, Hashable {
 
     var name: String { "\(thread) \(run)" }
     var text: String { "\(thread) \(run) \(tenant)" }
+    /// As it stands among the leases.
+    var holding: String { "\(lease) \(text)" }
 }
 
 /// What the queue has to learn of a change of a thread, see ``RunPrelude``.
@@ -76,18 +108,37 @@ extension Store {
 
     /// Runs for a worker, which holds them from now on: those of workers that have not renewed their lease, then what is ready, one
     /// tenant after the other.
-    public func take(for worker: String, count: Int, lease: Duration) async throws(StoreError) -> [QueueEntry] {
+    ///
+    /// - Parameters:
+    ///   - silence: if no worker at all has been heard of for so long, none counts as lost (zero: that is not asked).
+    ///   - held: what the worker knows that it holds, where answers to it may have been lost. It gets first what it does not know of;
+    ///     that is not counted as lost.
+    public func take(
+        for worker: String,
+        count: Int,
+        lease: Duration,
+        silence: Duration = .zero,
+        held: [QueueEntry]? = nil
+    ) async throws(StoreError) -> [QueueEntry] {
         let (_, values) = try await run(
             QueueScripts.take,
-            [keys.ring, keys.wake, keys.leases],
+            [keys.ring, keys.wake, keys.leases, keys.workers],
             [
                 RedisArgument(worker), RedisArgument(count), RedisArgument(lease.milliseconds),
-                RedisArgument(keys.ready("")),
-            ]
+                RedisArgument(keys.ready("")), RedisArgument(String(UInt64.random(in: 0 ... .max), radix: 36)),
+                RedisArgument(silence.milliseconds), held == nil ? "0" : "1",
+            ] + (held ?? []).map { RedisArgument($0.holding) }
         )
-        return stride(from: 0, to: values.count - 1, by: 2).compactMap { index in
-            values[index + 1].string.flatMap { QueueEntry($0, wasLost: values[index].string == "1") }
+        return stride(from: 0, to: values.count - 3, by: 4).compactMap { index in
+            let words = values[index..<index + 4].map { $0.string ?? "" }
+            let wasLost = !words[0].isEmpty && words[1] == "0"
+            return QueueEntry(words[3], lease: words[2], lostLease: words[0], wasLost: wasLost)
         }
+    }
+
+    /// Lets go of an entry that is not to be carried out. Of one that the worker does not hold nothing is changed.
+    public func letGo(of entry: QueueEntry) async throws(StoreError) {
+        try await settle(entry, QueueChange())
     }
 
     /// Returns when a run may be ready, or when the time is over.
@@ -107,19 +158,23 @@ extension Store {
 
     /// Renews a worker's leases and says that it is alive.
     ///
+    /// - Parameter silence: if no worker at all has been heard of for so long, Redis was away, and all of them get time to come back
+    ///   (zero: that is not asked).
     /// - Returns: the entries that are no longer its own.
     public func renew(
         _ entries: [QueueEntry],
         of worker: String,
-        lease: Duration
+        lease: Duration,
+        silence: Duration = .zero
     ) async throws(StoreError) -> [QueueEntry] {
         let (_, values) = try await run(
             QueueScripts.renew,
             [keys.leases, keys.workers],
-            [RedisArgument(worker), RedisArgument(lease.milliseconds)] + entries.map { RedisArgument($0.text) }
+            [RedisArgument(worker), RedisArgument(lease.milliseconds), RedisArgument(silence.milliseconds)]
+                + entries.map { RedisArgument($0.holding) }
         )
-        let lost = Set(values.compactMap { $0.string.flatMap { QueueEntry($0) } })
-        return entries.filter { lost.contains($0) }
+        let lost = Set(values.compactMap(\.string))
+        return entries.filter { lost.contains($0.holding) }
     }
 
     /// The runs out of these that are to stop, with the reason.
@@ -145,29 +200,35 @@ extension Store {
 
     // MARK: After a change of a thread
 
-    /// The run is out of the worker's hands; what follows from it comes to the queue in the same step.
-    func settle(_ entry: QueueEntry, of worker: String, _ change: QueueChange) async throws(StoreError) {
-        let member = "\(worker) \(entry.text)"
+    /// The run is out of the worker's hands; what follows from it comes to the queue in the same step. Can be repeated.
+    func settle(_ entry: QueueEntry, _ change: QueueChange) async throws(StoreError) {
         try await announceWebhooks(of: change.told, on: entry.thread)
         guard change != QueueChange() else {
-            _ = try await send(RedisCommand("ZREM", .key(keys.leases), RedisArgument(member)))
+            _ = try await send(RedisCommand("ZREM", .key(keys.leases), RedisArgument(entry.holding)))
             return
         }
-        try await settle(member, in: keys.leases, .run(entry), change)
+        try await settle(entry.holding, in: keys.leases, .run(entry), change, once: true)
     }
 
     /// What was due has been looked at.
     func settle(_ item: DueItem, _ change: QueueChange) async throws(StoreError) {
         try await announceWebhooks(of: change.told, on: item.entry.thread)
-        try await settle(item.member, in: keys.due, item, change)
+        guard change != QueueChange() else {
+            _ = try await send(RedisCommand("ZREM", .key(keys.due), RedisArgument(item.member)))
+            return
+        }
+        try await settle(item.member, in: keys.due, item, change, once: false)
     }
 
-    /// - Parameter member: what leaves the set.
+    /// - Parameters:
+    ///   - member: what leaves the set.
+    ///   - once: nothing is to be done unless it is there.
     private func settle(
         _ member: String,
         in set: String,
         _ item: DueItem,
-        _ change: QueueChange
+        _ change: QueueChange,
+        once: Bool
     ) async throws(StoreError) {
         let entry = item.entry
         let next = change.next.map { QueueEntry(thread: entry.thread, run: $0.id, tenant: $0.tenant) }
@@ -177,7 +238,7 @@ extension Store {
             [
                 RedisArgument(member), RedisArgument(next?.name ?? ""), RedisArgument(next?.tenant ?? ""),
                 RedisArgument(change.again == nil ? "" : item.member), RedisArgument(change.again ?? 0),
-                RedisArgument(change.gaveUp ? entry.text : ""),
+                RedisArgument(change.gaveUp ? entry.text : ""), once ? "1" : "0",
             ]
         )
     }

@@ -184,18 +184,18 @@ extension Store {
     public func cancel(_ thread: String, _ id: String) async throws(StoreError) -> Run {
         guard thread.isIdentifier else { throw .threadNotFound(thread) }
         guard id.isIdentifier else { throw .runNotFound(id) }
-        let (_, values) = try await run(
+        // Put down first, so that a sweeper looks what follows if nobody comes to say so. Whose the run is does not matter for that.
+        let item = DueItem.run(QueueEntry(thread: thread, run: id, tenant: Self.commonTenant))
+        let cancel = RedisCall.script(
             RunScripts.cancel,
-            threadKeys(thread),
-            runArguments(thread, id) + [RedisArgument(keys.control)]
+            keys: threadKeys(thread),
+            arguments: runArguments(thread, id) + [RedisArgument(keys.control)]
         )
-        let entry = QueueEntry(thread: thread, run: id, tenant: "")
-        let change = QueueChange(values)
-        if change != QueueChange() {
-            try await settle(.run(entry), change)
-        } else {
-            try await announceWebhooks(of: change.told, on: thread)
+        var values: [RESPValue] = []
+        for reply in await redis.send(pipeline: [announcement(of: item), cancel]) {
+            do { values.append(try reply.get()) } catch { throw StoreError(error) }
         }
+        try await settle(item, QueueChange(try Self.outcome(values[1], of: RunScripts.cancel).values))
         return try await run(thread, id)
     }
 

@@ -35,19 +35,25 @@ extension Store {
         arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
         let (outcome, values) = try await repeatedly(WorkerScripts.finish, arguments, for: run, patience: patience)
         guard outcome == "ok" else { return false }
-        try await settle(run.entry, of: run.worker, QueueChange(values))
+        await settle(run, QueueChange(values), patience: patience)
         return true
     }
 
     /// Puts the run back into the queue, at once or after a while.
-    func requeue(_ run: ClaimedRun, _ reason: Requeue, events: [Event], journal: [String]) async throws -> Handback {
+    func requeue(
+        _ run: ClaimedRun,
+        _ reason: Requeue,
+        events: [Event],
+        journal: [String],
+        patience: Duration
+    ) async throws -> Handback {
         var arguments: [RedisArgument] = [
             RedisArgument(Int64(run.attempt)), RedisArgument(reason.word), RedisArgument(reason.delay.milliseconds),
             RedisArgument(reason.maxFailures), RedisArgument(reason.error?.code ?? ""),
             RedisArgument(reason.error?.message ?? ""), RedisArgument(events.count),
         ]
         arguments += events.map { RedisArgument($0.serialized()) } + journal.map { RedisArgument($0) }
-        return try await handBack(run, WorkerScripts.requeue, arguments, patience: .zero)
+        return try await handBack(run, WorkerScripts.requeue, arguments, patience: patience)
     }
 
     /// Lets the run wait for an answer, without a worker.
@@ -78,14 +84,26 @@ extension Store {
         let (outcome, values) = try await repeatedly(script, arguments, for: run, patience: patience)
         switch outcome {
         case "ok":
-            try await settle(run.entry, of: run.worker, QueueChange(values))
+            await settle(run, QueueChange(values), patience: patience)
             return .done
         case "exhausted": return .exhausted
         default: return .cancelling(values.first?.string ?? "user")
         }
     }
 
-    /// Repeats a write until Redis has answered it; the scripts recognize one that they have seen.
+    /// The run's own part is stored: what the queue has not learned of it in time it learns when the lease is over, from whoever
+    /// finds the run as it is then.
+    private func settle(_ run: ClaimedRun, _ change: QueueChange, patience: Duration) async {
+        do {
+            try await repeatedly("settle", patience: patience) { () throws(StoreError) in
+                try await settle(run.entry, change)
+            }
+        } catch {
+            logger.warning("the queue learns late of a run", metadata: ["run": "\(run.runID)", "error": "\(error)"])
+        }
+    }
+
+    /// A worker's write for its run.
     private func repeatedly(
         _ script: RedisScript,
         _ arguments: [RedisArgument],
@@ -94,19 +112,31 @@ extension Store {
     ) async throws -> (outcome: String, values: [RESPValue]) {
         let keys = threadKeys(run.threadID)
         let arguments = runArguments(run.threadID, run.runID) + arguments
+        let answer = try await repeatedly(script.name, patience: patience) { () throws(StoreError) in
+            try await self.run(script, keys, arguments)
+        }
+        guard answer.outcome != "stale" else { throw StoreError.stale(run) }
+        return answer
+    }
+
+    /// Repeats a step until Redis has answered it; only for steps of which one that comes again changes nothing more.
+    func repeatedly<Answer>(
+        _ name: String,
+        patience: Duration,
+        _ step: () async throws(StoreError) -> Answer
+    ) async throws -> Answer {
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         var pause = Duration.milliseconds(50)
         while true {
-            do {
-                let (outcome, values) = try await self.run(script, keys, arguments)
-                guard outcome != "stale" else { throw StoreError.stale(run) }
-                return (outcome, values)
-            } catch let error as StoreError where error.code == .unavailable && clock.now < deadline {
-                logger.warning("a write is repeated", metadata: ["script": "\(script.name)", "error": "\(error)"])
-                try await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(1))
+            do throws(StoreError) {
+                return try await step()
+            } catch {
+                guard error.code == .unavailable, clock.now < deadline else { throw error }
+                logger.warning("a write is repeated", metadata: ["script": "\(name)", "error": "\(error)"])
             }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(1))
         }
     }
 }

@@ -98,7 +98,9 @@ extension Message {
 
 extension Store {
     /// A hash as a dictionary; empty where there is no such key.
-    func hash(_ reply: RESPValue) -> [String: String] {
+    func hash(_ reply: RESPValue) -> [String: String] { Self.hash(reply) }
+
+    static func hash(_ reply: RESPValue) -> [String: String] {
         let flat = reply.array ?? []
         var result: [String: String] = [:]
         for index in stride(from: 0, to: flat.count - 1, by: 2) {

@@ -43,7 +43,7 @@ struct CommandCountTests {
                 _ = try await store.redis.send(RedisCommand("CONFIG", "RESETSTAT"))
                 for thread in threads { _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")) }
                 for entry in try await store.take(for: "w", count: runs, lease: .seconds(10)) {
-                    if let run = try await store.claim(entry, for: "w", maxAttempts: 3) { claimed.append(run) }
+                    if let run = try await store.claim(entry, maxAttempts: 3) { claimed.append(run) }
                 }
                 for run in claimed {
                     let log = RunLog(run: run, store: store)

@@ -130,6 +130,14 @@ struct ModemBench: Sendable {
 
     func state(_ run: Run) async throws -> Run { try await store.run(run.threadID, run.runID) }
 
+    /// Whether it is over, as far as Redis can be asked just now.
+    func ended(_ run: Run) async throws -> Bool {
+        try Task.checkCancellation()
+        do { return try await state(run).hasEnded } catch let error as StoreError where error.code == .unavailable {
+            return false
+        }
+    }
+
     /// The whole log of a thread.
     func log(_ thread: String) async throws -> [Event] {
         let loop = group.next()

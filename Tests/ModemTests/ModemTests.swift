@@ -237,7 +237,7 @@ struct ModemTests {
             } while: { _ in
                 await bench.signals.wait("started")
                 let taken = try await bench.store.takeOver(for: "thief")
-                let second = try #require(try await bench.store.claim(taken[0], for: "thief", maxAttempts: 3))
+                let second = try #require(try await bench.store.claim(taken[0], maxAttempts: 3))
                 await bench.signals.raise("taken")
                 #expect(second.attempt == 2)
                 await bench.signals.wait("stopped")
@@ -246,6 +246,51 @@ struct ModemTests {
             let events = try await bench.log(run.threadID)
             #expect(!events.contains { $0.type == "message_completed" } && events.count(where: \.final) == 1)
             #expect(try await bench.state(run).text == "in time")
+        }
+    }
+
+    @Test func `what a worker holds without knowing it takes up after a connection error, not after a lease`()
+        async throws
+    {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            // The answer to this is lost.
+            _ = try await bench.store.take(for: "m", count: 1, lease: .seconds(600))
+            try await bench.working {
+                ($0.lease, $0.maxAttempts) = (.seconds(600), 1)
+            } _: { run, _ in
+                #expect(run.attempt == 1)
+                return RunEnd(.completed)
+            } while: { _ in
+                while try await bench.store.queueStats().workers == 0 {}
+                _ = try await bench.redis.cli("CLIENT", "KILL", "TYPE", "normal")
+                while try await !bench.ended(run) {}
+            }
+        }
+    }
+
+    @Test func `an outage longer than a lease costs a run time, and none of its attempts`() async throws {
+        try await ModemBench.with(appendOnly: true) { bench in
+            let run = try await bench.submit()
+            var modems: [RunningModem] = []
+            for name in ["a", "b"] {
+                let modem = await bench.modem(name, { ($0.maxAttempts, $0.lease) = (1, .seconds(3)) }) { run, _ in
+                    await bench.signals.raise("attempt \(run.attempt)")
+                    if run.attempt == 1 { await untilCancelled() }
+                    return RunEnd(.completed)
+                }
+                modems.append(modem)
+            }
+            await bench.signals.wait("attempt 1")
+            while try await bench.store.queueStats().workers < 2 {}
+            await bench.redis.kill()
+            try await Task.sleep(for: .milliseconds(3500))
+            try await bench.redis.start()
+            while try await !bench.ended(run) {}
+            for modem in modems { modem.shutDown() }
+            for modem in modems { try await modem.ended() }
+            let ended = try await bench.state(run)
+            #expect(ended.status == "completed" && ended.attempt == 2)
         }
     }
 

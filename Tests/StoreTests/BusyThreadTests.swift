@@ -48,7 +48,7 @@ struct BusyThreadTests {
             #expect(try await store.cancelling([run.entry]) == [run.entry: "superseded"])
             // Until it has ended, nobody gets the new one.
             let early = try await store.take(for: "v", count: 9, lease: .seconds(10))
-            for entry in early { #expect(try await store.claim(entry, for: "v", maxAttempts: 3) == nil) }
+            for entry in early { #expect(try await store.claim(entry, maxAttempts: 3) == nil) }
             try await RunLog(run: run, store: store).finish(
                 RunEnd(.cancelled, reason: "superseded", messages: ["what was said"])
             )

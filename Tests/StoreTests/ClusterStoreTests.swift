@@ -109,7 +109,7 @@ import Testing
                 #expect(answered.answers == ["c": "yes"])
                 for attempt in 1...3 {
                     let entry = try #require(try await store.takeOver(for: "w\(attempt)").first)
-                    _ = try await store.claim(entry, for: "w\(attempt)", maxAttempts: 3)
+                    _ = try await store.claim(entry, maxAttempts: 3)
                 }
                 #expect(try await store.run(thread, third.runID).error?.code == "max_attempts")
                 let letters = try await store.deadLetters(ListDeadLettersRequest())

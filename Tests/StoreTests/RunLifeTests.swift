@@ -172,9 +172,9 @@ struct RunLifeTests {
                 let run = try await submit(store, "\(number)", tenant: "t")
                 ids.append((run.threadID, run.runID))
                 let entry = try #require(try await store.takeNext(for: "w").first)
-                _ = try await store.claim(entry, for: "w", maxAttempts: 1)
+                _ = try await store.claim(entry, maxAttempts: 1)
                 let lost = try #require(try await store.takeOver(for: "v").first)
-                #expect(try await store.claim(lost, for: "v", maxAttempts: 1) == nil)
+                #expect(try await store.claim(lost, maxAttempts: 1) == nil)
             }
             let letters = try await store.deadLetters(ListDeadLettersRequest(pageSize: 2))
             #expect(letters.total == 3 && letters.deadLetters.count == 2)
@@ -223,7 +223,7 @@ struct RunLifeTests {
                 _ = try await store.redis.send(RedisCommand("HSET", key, "start_by", "1"))
             }
             while let entry = try await store.take(for: "w", count: 1, lease: .seconds(10)).first {
-                #expect(try await store.claim(entry, for: "w", maxAttempts: 3) == nil)
+                #expect(try await store.claim(entry, maxAttempts: 3) == nil)
             }
             for id in [first.runID, second.runID] {
                 let run = try await store.run(first.threadID, id)

@@ -133,7 +133,7 @@ struct StoreTests {
             // The lease is over at once, and another worker takes the run.
             let entries = try await store.takeOver(for: "w2")
             let entry = try #require(entries.first)
-            let second = try #require(try await store.claim(entry, for: "w2", maxAttempts: 3))
+            let second = try #require(try await store.claim(entry, maxAttempts: 3))
             #expect(second.attempt == 2 && second.journal == ["done by the first"])
 
             let before = try await store.log(thread, on: group.next())
@@ -165,12 +165,12 @@ struct StoreTests {
                 #expect(claimed?.attempt == UInt32(attempt))
                 let entries = try await store.takeOver(for: "w\(attempt)")
                 let entry = try #require(entries.first)
-                claimed = try await store.claim(entry, for: "w\(attempt)", maxAttempts: 3)
+                claimed = try await store.claim(entry, maxAttempts: 3)
             }
             #expect(claimed?.attempt == 3)
             let entries = try await store.takeOver(for: "w3")
             let entry = try #require(entries.first)
-            let givenUp = try await store.claim(entry, for: "w3", maxAttempts: 3)
+            let givenUp = try await store.claim(entry, maxAttempts: 3)
             #expect(givenUp == nil)
             let run = try await store.run(thread, id)
             #expect(run.status == "failed" && run.error?.code == "max_attempts")

@@ -89,7 +89,7 @@ extension Store {
     /// Takes up the next run of the queue, passing over entries of which nothing is to be carried out.
     public func claimNext(for worker: String) async throws -> ClaimedRun? {
         while let entry = try await takeNext(for: worker).first {
-            if let run = try await claim(entry, for: worker, maxAttempts: 3) { return run }
+            if let run = try await claim(entry, maxAttempts: 3) { return run }
         }
         return nil
     }

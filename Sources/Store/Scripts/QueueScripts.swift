@@ -33,44 +33,64 @@ enum QueueScripts {
     )
 
     /// Runs for a worker: first those whose worker has not renewed its lease, then what is ready, one tenant after the other. KEYS ring,
-    /// wake, leases. ARGV worker, how many, lease in milliseconds, what the lists of ready runs begin with.
+    /// wake, leases, workers. ARGV worker, how many, lease in milliseconds, what the lists of ready runs begin with, what this call's leases
+    /// are named by, milliseconds of silence, whether answers to this worker may have been lost (`1`, `0`), then, if so, what it
+    /// holds (`lease thread run tenant`).
     ///
-    /// Answers for each run: whether it was another worker's (`1`, `0`), `thread run tenant`.
+    /// If so it gets what it holds without knowing, before all else, and nobody gets here what it holds. While no worker at all
+    /// has been heard of for the time of silence, no lease counts as run out: see ``renew``.
+    ///
+    /// Answers for each run: the lease from which it was taken (empty: none), whether that was the worker's own (`1`, `0`), the new
+    /// lease, `thread run tenant`.
     static let take = script(
         "take",
-        #"""
-        local limit, ends = tonumber(ARGV[2]), now + tonumber(ARGV[3])
-        local taken = { 'ok' }
-        local function lease(entry) call('ZADD', KEYS[3], ends, ARGV[1] .. ' ' .. entry) end
-        for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, limit)) do
-            local entry = member:match('^%S+ (.*)$')
-            call('ZREM', KEYS[3], member)
-            lease(entry)
-            taken[#taken + 1] = '1'
-            taken[#taken + 1] = entry
-        end
-        while #taken < 2 * limit do
-            local tenant = call('LPOP', KEYS[1])
-            if not tenant then
-                call('DEL', KEYS[2])
-                break
+        silence + #"""
+            local limit, ends = tonumber(ARGV[2]), now + tonumber(ARGV[3])
+            local taken, count, held, held_count, own = { 'ok' }, 0, {}, 0, ARGV[1] .. '#'
+            local function lease(from, is_own, entry)
+                count = count + 1
+                local name = own .. ARGV[5] .. '.' .. count
+                call('ZADD', KEYS[3], ends, name .. ' ' .. entry)
+                for _, part in ipairs({ from, is_own, name, entry }) do taken[#taken + 1] = part end
             end
-            local entry = call('LPOP', ARGV[4] .. tenant):match('^(%S+ %S+)') .. ' ' .. tenant
-            if call('EXISTS', ARGV[4] .. tenant) == 1 then call('RPUSH', KEYS[1], tenant) end
-            lease(entry)
-            taken[#taken + 1] = '0'
-            taken[#taken + 1] = entry
-        end
-        return taken
-        """#
+            local function take_over(member, is_own)
+                local from, entry = member:match('^(%S*) (.*)$')
+                call('ZREM', KEYS[3], member)
+                lease(from, is_own, entry)
+            end
+            if ARGV[7] == '1' then
+                for i = 8, #ARGV do held[ARGV[i]], held_count = true, held_count + 1 end
+                for _, member in ipairs(call('ZRANGE', KEYS[3], 0, -1)) do
+                    if count < limit and member:sub(1, #own) == own and not held[member] then take_over(member, '1') end
+                end
+            end
+            if count < limit and not is_silent(KEYS[4], ARGV[6]) then
+                for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, limit + held_count)) do
+                    if count < limit and not held[member] then take_over(member, '0') end
+                end
+            end
+            while count < limit do
+                local tenant = call('LPOP', KEYS[1])
+                if not tenant then
+                    call('DEL', KEYS[2])
+                    break
+                end
+                local entry = call('LPOP', ARGV[4] .. tenant):match('^(%S+ %S+)') .. ' ' .. tenant
+                if call('EXISTS', ARGV[4] .. tenant) == 1 then call('RPUSH', KEYS[1], tenant) end
+                lease('', '0', entry)
+            end
+            return taken
+            """#
     )
 
     /// A run is out of a worker's hands, or was looked at, and something follows from it. KEYS leases or due, due, dead, ready list of the
     /// run to be put into the queue, ring, wake. ARGV the member to be taken out of the first, then of what follows, each empty if it
-    /// does not: `thread run` to be put into the queue, its tenant, member to be looked at, when, member that was given up.
+    /// does not: `thread run` to be put into the queue, its tenant, member to be looked at, when, member that was given up; whether
+    /// nothing is to be done where the member is not there (`1`, `0`): a lease is settled once, or by who has it by now.
     static let settle = script(
         "settle",
         #"""
+        if ARGV[7] == '1' and not call('ZSCORE', KEYS[1], ARGV[1]) then return { 'ok' } end
         if ARGV[2] ~= '' then
             push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2])
             call('ZREM', KEYS[2], 'run ' .. ARGV[2] .. ' ' .. ARGV[3])
@@ -82,27 +102,42 @@ enum QueueScripts {
         """#
     )
 
-    /// Renews the leases of a worker and says that it is alive. KEYS leases, workers. ARGV worker, lease in milliseconds, entries
-    /// (`thread run tenant`). Answers the entries that are another worker's by now.
+    /// Renews the leases of a worker and says that it is alive. KEYS leases, workers. ARGV worker, lease in milliseconds, milliseconds of
+    /// silence, what it holds (`lease thread run tenant`). Answers what is no longer its own.
+    ///
+    /// If no worker at all has been heard of for the time of silence, it was Redis that was away: every worker gets half a
+    /// lease from now on in which to renew its leases or to ask for them, before another may have them.
     static let renew = script(
         "renew",
-        #"""
-        call('ZADD', KEYS[2], now, ARGV[1])
-        local lost = { 'ok' }
-        for i = 3, #ARGV do
-            local member = ARGV[1] .. ' ' .. ARGV[i]
-            if call('ZSCORE', KEYS[1], member) then
-                call('ZADD', KEYS[1], now + tonumber(ARGV[2]), member)
-            else
-                lost[#lost + 1] = ARGV[i]
+        silence + #"""
+            if is_silent(KEYS[2], ARGV[3]) then
+                local ends = now + math.floor(ARGV[2] / 2)
+                for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[1], '-inf', ends)) do call('ZADD', KEYS[1], ends, member) end
             end
-        end
-        return lost
-        """#
+            call('ZADD', KEYS[2], now, ARGV[1])
+            local lost = { 'ok' }
+            for i = 4, #ARGV do
+                if call('ZSCORE', KEYS[1], ARGV[i]) then
+                    call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[i])
+                else
+                    lost[#lost + 1] = ARGV[i]
+                end
+            end
+            return lost
+            """#
     )
 
+    private static let silence = #"""
+        -- Whether no worker has been heard of for so many milliseconds (0: do not ask), though there is one that has not signed off.
+        local function is_silent(workers, limit)
+            local newest = call('ZREVRANGE', workers, 0, 0, 'WITHSCORES')[2]
+            return limit ~= '0' and newest and now - newest > tonumber(limit)
+        end
+
+        """#
+
     /// What is due, for one sweeper; it is due again after a while unless it is settled. KEYS due, workers. ARGV how many, milliseconds
-    /// until a member is due again, milliseconds after which a silent worker is forgotten.
+    /// until a member is due again, milliseconds after which a worker is forgotten that has not been heard of when others have.
     ///
     /// A member with the score 0 was put down before something else was to happen, which may still be under way: it gets its time now.
     /// Answers the time, in how many milliseconds the next one is due (-1: nothing is), and the members.
@@ -113,7 +148,8 @@ enum QueueScripts {
         for _, member in ipairs(call('ZRANGEBYSCORE', KEYS[1], 0, 0)) do call('ZADD', KEYS[1], again, member) end
         local due = call('ZRANGEBYSCORE', KEYS[1], '(0', now, 'LIMIT', 0, ARGV[1])
         for _, member in ipairs(due) do call('ZADD', KEYS[1], again, member) end
-        call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[3]))
+        local heard = call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
+        if heard then call('ZREMRANGEBYSCORE', KEYS[2], '-inf', heard - ARGV[3]) end
         local next = call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
         table.insert(due, 1, next and string.format('%d', math.max(0, next - now)) or '-1')
         table.insert(due, 1, string.format('%d', now))

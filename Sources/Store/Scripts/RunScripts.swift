@@ -72,6 +72,8 @@ enum RunScripts {
             call('LREM', pending, 0, run_id)
             stop(run_id, 'user')
             local next_id, next_tenant = '', ''
+            -- The cancel that ended it may not have come to put the next one into the queue.
+            if terminal[status] then next_id, next_tenant = queued() end
             if terminal[call('HGET', runs .. run_id, 'status')] and call('HGET', metadata, 'active') == run_id then
                 next_id, next_tenant = promote()
             end

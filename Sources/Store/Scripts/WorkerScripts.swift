@@ -3,21 +3,31 @@ internal import Redis
 /// What workers do with a thread's runs: each is one compare-and-set with the events that tell of it. See ``RunPrelude`` for the first
 /// keys and arguments, and for what follows for the queue.
 enum WorkerScripts {
-    /// A worker takes a run up, or a sweeper looks what is to become of it. Further ARGV worker (empty for a sweeper), whether the run was
-    /// another worker's (`1`, `0`), how many workers a run may lose.
+    /// A worker takes a run up, or a sweeper looks what is to become of it. Further ARGV the worker's lease (empty for a sweeper), the
+    /// lease that was lost (empty where none was), how many workers a run may lose, whether this counts as one (`1`, `0`).
     ///
-    /// Answers `ok` and the run, or `none` and what follows: the run is not to be carried out now.
+    /// Answers `ok` and the run, or `none` and what follows: the run is not to be carried out now. `held` and a lease: the run is in the
+    /// hands of that one, not of the one that was lost; whether it is lost too is not known here. A lease claims a run once: when it comes
+    /// again, because the answer was lost, the answer is the same.
     static let claim = RunPrelude.script(
         "claim",
         #"""
-        local worker, was_lost, run_key = ARGV[5], ARGV[6] == '1', runs .. run_id
+        local lease, lost, run_key = ARGV[5], ARGV[6], runs .. run_id
         local run = call('HMGET', run_key, 'status', 'attempt', 'losses', 'recorded_seq', 'tenant', 'start_by', 'retry_at', 'expires_at',
-            'reason', 'gave_up')
+            'reason', 'gave_up', 'worker')
         local status, time = run[1], tonumber(now())
         local active = call('HGET', metadata, 'active')
         local is_active = active == run_id
         local function none(again, id, tenant, gave_up)
             return { 'none', again or '', id or '', tenant or '', gave_up or '', told }
+        end
+        local function given(attempt)
+            local run = call('HMGET', run_key, 'task', 'model', 'failures', 'started_at', 'paused_ms')
+            return {
+                'ok', attempt, run[1], run[2], run[3], time - run[4] - (run[5] or 0), call('LRANGE', messages, 0, -1),
+                call('LRANGE', run_key .. ':journal', 0, -1), call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1),
+                call('HGETALL', run_key .. ':answers'),
+            }
         end
         local function ended(outcome, update, gave_up)
             keep_conversation(run_id)
@@ -32,7 +42,7 @@ enum WorkerScripts {
         -- it is not among the dead letters, rather than no longer.
         if not status or terminal[status] then
             local id, tenant = queued()
-            return none('', id, tenant, was_lost and run[10])
+            return none('', id, tenant, lost ~= '' and run[10])
         end
         if status == 'queued' then
             if run[6] and time >= tonumber(run[6]) and run[2] == '0' then
@@ -40,15 +50,19 @@ enum WorkerScripts {
             end
             if not is_active then return none(run[6], queued()) end
             if run[7] and time < tonumber(run[7]) then return none(run[7]) end
-            if worker == '' then return none('', run_id, run[5]) end
+            if lease == '' then return none('', run_id, run[5]) end
         elseif status == 'requires_action' then
             if time < tonumber(run[8]) then return none(run[8]) end
             return ended('expired', { code = 'action_limit', message = 'nobody answered in time' })
-        elseif not was_lost then
+        elseif lease ~= '' and run[11] == lease then
+            return given(tonumber(run[2]))
+        elseif lost == '' then
             return none()
+        elseif (run[11] or '-') ~= lost then
+            return { 'held', run[11] or '-' }
         elseif status == 'cancelling' then
             return ended('cancelled', { reason = run[9] })
-        else
+        elseif ARGV[8] == '1' then
             local losses = call('HINCRBY', run_key, 'losses', 1)
             if losses >= tonumber(ARGV[7]) then
                 call('HSET', run_key, 'gave_up', 1)
@@ -60,25 +74,21 @@ enum WorkerScripts {
         end
 
         local attempt = run[2] + 1
-        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', worker)
+        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', lease)
         call('HDEL', run_key, 'retry_at')
         call('HSETNX', run_key, 'started_at', time)
         local update = { status = 'running', discard_from = attempt > 1 and run[4] and run[4] + 1 or 0 }
         local seq = append(metadata, stream, live, { lifecycle(run_id, attempt, 'run_attempt_started', update) })
         call('HSET', run_key, 'recorded_seq', seq)
-        local given = call('HMGET', run_key, 'task', 'model', 'failures', 'started_at', 'paused_ms')
-        return {
-            'ok', attempt, given[1], given[2], given[3], time - given[4] - (given[5] or 0), call('LRANGE', messages, 0, -1),
-            call('LRANGE', run_key .. ':journal', 0, -1), call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1),
-            call('HGETALL', run_key .. ':answers'),
-        }
+        return given(attempt)
         """#
     )
 
     /// A worker's events, and what it has completed. Further ARGV attempt, batch, how many inputs it has, memory (empty: as it was), how many
     /// events, the events, the journal's entries. Answers the state, and the inputs that came since.
     ///
-    /// `batch` counts a worker's writes: one that comes again because its reply was lost is not written again.
+    /// `batch` counts a worker's writes: one that comes again because its reply was lost is not written again. The journal comes first:
+    /// should the script fail between the two, nobody has been told of what is not recorded.
     static let write = RunPrelude.script(
         "write",
         #"""
@@ -88,8 +98,8 @@ enum WorkerScripts {
         if tonumber(ARGV[6]) > tonumber(run[3]) then
             local events = {}
             for i = 10, 9 + ARGV[9] do events[#events + 1] = ARGV[i] end
-            local seq = append(metadata, stream, live, events)
             for i = 10 + ARGV[9], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+            local seq = append(metadata, stream, live, events)
             if #ARGV > 9 + ARGV[9] then
                 call('HSET', run_key, 'batch', ARGV[6], 'recorded_seq', seq)
             else
@@ -108,7 +118,10 @@ enum WorkerScripts {
         "finish",
         #"""
         local is_held, status, is_ours = is_held(ARGV[5])
-        if is_ours and terminal[status] then return { 'ok', '', queued() } end
+        if is_ours and terminal[status] then
+            local id, tenant = queued()
+            return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
+        end
         if not is_held then return { 'stale' } end
         local fields, events, at = {}, {}, 10
         for i = 1, ARGV[8] * 2 do fields[i] = ARGV[at] at = at + 1 end
@@ -151,8 +164,8 @@ enum WorkerScripts {
         local update = { status = 'queued', reason = ARGV[6], code = ARGV[9], message = ARGV[10] }
         if ARGV[9] == '' then update.code = nil end
         events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_queued', update)
-        local seq = append(metadata, stream, live, events)
         for i = 12 + ARGV[11], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+        local seq = append(metadata, stream, live, events)
         if #ARGV > 11 + ARGV[11] then call('HSET', run_key, 'recorded_seq', seq) end
         call('HSET', run_key, 'status', 'queued')
         if delay == 0 then return { 'ok', '', queued() } end

@@ -87,16 +87,20 @@ struct Agent {
             }
         }
         activity = []
+        var news: [EventContent] = []
         let text = response.message.text
-        if !text.isEmpty { try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: text))) }
-        try await log.progress(.usage(Messages.Usage(response.usage)))
-        if response.message.toolCalls.isEmpty { try await log.progress(.stepEnded(step)) }
+        if !text.isEmpty {
+            news.append(EventContent("message_completed", .messageCompleted(MessageCompleted(text: text))))
+        }
+        news.append(.progress(.usage(Messages.Usage(response.usage))))
+        if response.message.toolCalls.isEmpty { news.append(.progress(.stepEnded(step))) }
         let entry = transcript.add(response.message, usage: response.usage, stop: response.stop)
         if transcript.next == .stopped(.endTurn) {
             // The run's end stores it, in one write.
             unrecorded = [entry]
+            for content in news { try await log.emit(content) }
         } else {
-            try await log.record([entry], memory: nil)
+            try await log.record([entry], memory: nil, with: news)
         }
     }
 
@@ -190,13 +194,14 @@ struct Agent {
             isError: output.isError,
             durationMs: UInt32(clamping: duration.milliseconds)
         )
-        if let (type, payload) = output.detail?.event(of: call.id) { try await log.emit(type, payload) }
-        try await log.progress(.toolResult(result))
+        var news: [EventContent] = []
+        if let (type, payload) = output.detail?.event(of: call.id) { news.append(EventContent(type, payload)) }
+        news.append(.progress(.toolResult(result)))
         let entry = transcript.add(
             ToolResult(callID: call.id, text: output.text, isError: output.isError),
             endsRun: output.endsRun
         )
-        try await log.record([entry], memory: memory.json.text)
+        try await log.record([entry], memory: memory.json.text, with: news)
     }
 }
 

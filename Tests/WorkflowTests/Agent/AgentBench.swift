@@ -136,7 +136,7 @@ struct AgentBench: Sendable {
     }
 
     private func claim(_ entry: QueueEntry) async throws -> ClaimedRun {
-        guard let run = try await store.claim(entry, for: "w", maxAttempts: 9) else { throw CancellationError() }
+        guard let run = try await store.claim(entry, maxAttempts: 9) else { throw CancellationError() }
         return run
     }
 

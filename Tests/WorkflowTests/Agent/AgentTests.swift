@@ -1,4 +1,5 @@
 import Messages
+import Redis
 import Store
 import Synchronization
 import TestSupport
@@ -195,6 +196,25 @@ struct AgentTests {
             let end = try await bench.carryOut(try await bench.claimAgain())
             #expect(end.status == .completed && end.text == "the answer" && runs.withLock { $0 } == 1)
             #expect(try end.messages.conversation().isValid)
+        }
+    }
+
+    @Test func `nobody is told of a tool's result that is not recorded`() async throws {
+        let store = Mutex<(Store, String)?>(nil)
+        let tool = ScriptedTool("tool", .pure) { _ in
+            guard let (store, journal) = store.withLock({ $0 }) else { return Workflow.ToolOutput("ok") }
+            // What is to hold the record takes none.
+            _ = try await store.redis.send(RedisCommand("SET", RedisArgument(journal), "x"))
+            return Workflow.ToolOutput("ok")
+        }
+        try await AgentBench.with([ScriptedModel.calls(("a", "tool"))], tools: [tool]) { bench in
+            let run = try await bench.claim(try await bench.thread())
+            store.withLock { $0 = (bench.store, "thread:\(run.threadID):run:\(run.runID):journal") }
+            // Each event is written as soon as it is there.
+            let log = RunLog(run: run, store: bench.store, batching: RunLog.Batching(bytes: 1))
+            await #expect(throws: StoreError.self) { try await bench.runner.carryOut(run, log: log) }
+            let story = try await bench.story(run.threadID)
+            #expect(story.contains("call a") && !story.contains("result a"))
         }
     }
 

@@ -21,7 +21,7 @@ public struct WebhookConfiguration: Sendable {
     public var concurrency = 64
     /// How many of them with one receiver, so that one that is slow does not hold up the others.
     public var concurrencyPerHost = 16
-    /// About how long an event waits whose receiver has as many.
+    /// About how long an event waits whose receiver has as many and takes none; a fiftieth of it where it does.
     public var crowdedDelay = Duration.seconds(10)
     /// How often runs are looked for that have something to tell.
     public var interval = Duration.seconds(1)
@@ -47,13 +47,19 @@ public final class WebhookSender: Service {
         case refused(String)
     }
 
+    private struct Host {
+        var tries = 0
+        /// When it took something, or else when there was none before these tries.
+        var lastSign = ContinuousClock.now
+    }
+
     private let store: Store
     private let client: CurlClient
     private let configuration: WebhookConfiguration
     private let logger: Logger
     private let slots: Slots
-    /// Tries that go on, by host and port.
-    private let hosts = Mutex<[String: Int]>([:])
+    /// Receivers with which tries go on, by host and port.
+    private let hosts = Mutex<[String: Host]>([:])
 
     /// - Parameter client: for nothing else, see ``CurlRequest/isPublicOnly``.
     public init(store: Store, client: CurlClient, configuration: WebhookConfiguration, logger: Logger) {
@@ -135,30 +141,36 @@ public final class WebhookSender: Service {
             // A process that stood still meanwhile has lost its lease; there is time for the try only right after it.
             guard .now - begin < .seconds(10) else { return }
             let host = WebhookURL.authority(of: delivery.run.webhook?.url ?? "")
-            guard enter(host) else {
-                return try await store.putBack(delivery, for: configuration.crowdedDelay * Double.random(in: 0.5...1.5))
-            }
-            defer { leave(host) }
+            if let delay = enter(host) { return try await store.putBack(delivery, for: delay) }
             let outcome = await attempt(delivery, signer)
+            leave(host, hasTaken: outcome == .arrived)
             try await settle(delivery, outcome, logger)
         } catch {
             logger.warning("a webhook's event is sent once more", metadata: ["error": "\(error)"])
         }
     }
 
-    private func enter(_ host: String) -> Bool {
+    /// - Returns: nil where there is room for one more try with this host, else how long to keep off it: not for long where it takes what
+    /// it is sent, or has had no time to yet.
+    private func enter(_ name: String) -> Duration? {
         hosts.withLock { hosts in
-            let count = hosts[host, default: 0]
-            guard count < configuration.concurrencyPerHost else { return false }
-            hosts[host] = count + 1
-            return true
+            var host = hosts[name] ?? Host()
+            guard host.tries < configuration.concurrencyPerHost else {
+                let isLively = .now - host.lastSign < .seconds(2)
+                return configuration.crowdedDelay / (isLively ? 50 : 1) * Double.random(in: 0.5...1.5)
+            }
+            host.tries += 1
+            hosts[name] = host
+            return nil
         }
     }
 
-    private func leave(_ host: String) {
+    private func leave(_ name: String, hasTaken: Bool) {
         hosts.withLock { hosts in
-            let count = hosts[host, default: 1] - 1
-            hosts[host] = count == 0 ? nil : count
+            guard var host = hosts[name] else { return }
+            host.tries -= 1
+            if hasTaken { host.lastSign = .now }
+            hosts[name] = host.tries == 0 ? nil : host
         }
     }
 

@@ -6,8 +6,10 @@ import datetime
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import contract
@@ -43,6 +45,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lease", type=int, default=DEFAULT_LEASE_MS, help="of the workers, in milliseconds")
     parser.add_argument("--results", type=Path, metavar="FILE", help="gets a row of the table for each session")
+    parser.add_argument("--side-by-side", type=int, default=1, metavar="N", help="sessions of --all at once")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the processes; it is kept after a violation")
     options = parser.parse_args(arguments)
     if options.all and not options.results:
@@ -61,13 +64,39 @@ def main(arguments: list[str]) -> int:
         contract.compile_stubs(ROOT / "proto", Path(stubs))
         if not options.all:
             return session(options.fault, options.cycles, options.seed, options)
-        statuses = [
-            session(fault, cycles, seed, options)
+        sessions = [
+            (fault, cycles, seed)
             for fault, seeds, cycles in PROGRAM
             for seed in range(1, seeds + 1)
             if not has_row(options.results, fault, cycles, seed, options.lease)
         ]
+        if options.side_by_side > 1:
+            statuses = side_by_side(sessions, options)
+        else:
+            statuses = [session(*each, options) for each in sessions]
     return VIOLATED if VIOLATED in statuses else 0
+
+
+def side_by_side(sessions: list[tuple[str, int, int]], options: argparse.Namespace) -> list[int]:
+    """Each session in a process of its own, so many at once: most of a session is waiting for a lease or a server."""
+    start = [sys.executable, "-c", "import sys; from chaos.command import main; sys.exit(main(sys.argv[1:]))"]
+    kept = ["--lease", options.lease, "--results", options.results] + ["--keep"] * options.keep
+    waiting, running, statuses = list(sessions), [], []
+    try:
+        while waiting or running:
+            while waiting and len(running) < options.side_by_side:
+                fault, cycles, seed = waiting.pop(0)
+                which = ["--fault", fault, "--cycles", cycles, "--seed", seed]
+                running.append(subprocess.Popen([*start, *map(str, which + kept)]))
+            statuses += [child.returncode for child in running if child.poll() is not None]
+            running = [child for child in running if child.returncode is None]
+            time.sleep(0.2)
+    finally:
+        for child in running:
+            child.terminate()
+        for child in running:
+            child.wait()
+    return statuses
 
 
 def session(fault: str, cycles: int, seed: int, options: argparse.Namespace) -> int:

@@ -191,8 +191,8 @@ class System:
 
 
 def is_name(name: bytes | None, worker: Baud) -> bool:
-    """A worker's name has its process id in it."""
-    return re.search(rf"-{worker.child.pid}-\d+$", (name or b"").decode()) is not None
+    """A worker's name has its process id in it; the name of a lease begins with it."""
+    return re.search(rf"-{worker.child.pid}-\d+(#|$)", (name or b"").decode()) is not None
 
 
 def could_not_begin(process: Baud) -> bool:

@@ -109,7 +109,7 @@ struct WebhookTests {
             _ = try await submit(store)
             _ = try #require(try await store.claimNext(for: "w"))
             let lost = try #require(try await store.takeOver(for: "v").first)
-            _ = try await store.claim(lost, for: "v", maxAttempts: 1)
+            _ = try await store.claim(lost, maxAttempts: 1)
             #expect(try await told(store) == ["run_failed"])
             // Nobody answers.
             _ = try await submit(store)
@@ -124,7 +124,7 @@ struct WebhookTests {
             _ = try await submit(store)
             try await Task.sleep(for: .milliseconds(20))
             let entry = try #require(try await store.takeNext(for: "w").first)
-            let claimed = try await store.claim(entry, for: "w", maxAttempts: 3)
+            let claimed = try await store.claim(entry, maxAttempts: 3)
             #expect(claimed == nil)
             #expect(try await told(store) == ["run_timed_out"])
         }

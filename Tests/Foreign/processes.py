@@ -129,6 +129,13 @@ class RedisCluster:
     def __init__(self, folder: Path):
         self.nodes: dict[int, Process] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._start(folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, folder: Path):
         ports = free_ports(12)
         for port, bus in zip(ports[::2], ports[1::2]):
             options = ["--port", port, "--cluster-port", bus, "--cluster-enabled", "yes", "--cluster-node-timeout", 1000]

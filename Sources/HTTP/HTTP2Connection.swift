@@ -54,10 +54,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
     @exclusivity(unchecked) private var current: HTTP2Stream?
     @exclusivity(unchecked) private var block = HeaderBlock()
-    @exclusivity(unchecked) private var blocksBegun = 0
-    @exclusivity(unchecked) private var blockIsOpen = false
-    /// The open block that the last sweep saw, and since when.
-    private var slowBlock: (number: Int, since: NIODeadline)?
+    @exclusivity(unchecked) private var openBlock = HeaderBlockWatch()
     @exclusivity(unchecked) private var unconsumed = 0
     /// What is being read, until it is delivered.
     @exclusivity(unchecked) private var inbound: ByteBuffer?
@@ -88,19 +85,12 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var idleSince: NIODeadline?
     /// Whether the peer has begun to speak HTTP/2.
     private(set) var settingsReceived = false
-    private var shutdown = Shutdown.none
-    /// The first GOAWAY has left, and a PING is to follow: nghttp2 would send it ahead, which would prove nothing.
-    private var probeDue = false
-    private var finalGoAwayDue = false
-    /// Whether a sweep has come by since the first GOAWAY.
-    private var noticeHasAged = false
+    private var shutdown = GracefulShutdown()
     /// When a connection that has ended its side is closed, should the peer not do it before.
     private var lingersUntil: NIODeadline?
     private var isUnavailable = false
     /// Whether there is something to call `onChange` for.
     @exclusivity(unchecked) private var hasChanged = false
-
-    private enum Shutdown { case none, noticed, probed, final }
 
     init(
         role: Role,
@@ -240,7 +230,7 @@ extension HTTP2Connection {
         let isFlood = result < 0 && Self.floodErrors.contains(result)
         if isFlood { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
         terminateIfViolated()
-        if finalGoAwayDue { sendFinalGoAway() }
+        if shutdown.takeEnd() { submitGoAway() }
         deliver()
         (inbound, inboundStart) = (nil, nil)
         if result < 0 {
@@ -274,12 +264,11 @@ extension HTTP2Connection {
 
     func beganHeaders(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) -> CInt {
         guard let session else { return 0 }
-        blocksBegun += 1
-        blockIsOpen = true
+        openBlock.begin()
         block.reset()
         if category == NGHTTP2_HCAT_REQUEST {
             // What the last GOAWAY does not name must not be processed, even if the peer could not know.
-            guard streams.count < limits.maxConcurrentStreams, shutdown != .final else {
+            guard streams.count < limits.maxConcurrentStreams, !shutdown.isFinal else {
                 current = nil
                 refused.append(header.stream_id)
                 return 0
@@ -308,7 +297,7 @@ extension HTTP2Connection {
         let marked = header.flags & HTTP2Frame.endStreamOrAck != 0
         switch header.type {
         case HTTP2Frame.headers:
-            blockIsOpen = false
+            openBlock.end()
             guard let stream = current else { return }
             current = nil
             record(category, on: stream)
@@ -323,7 +312,7 @@ extension HTTP2Connection {
             count(.settings)
         case HTTP2Frame.ping where marked:
             openPings = max(0, openPings - 1)
-            finalGoAwayDue = shutdown == .probed && openPings == 0
+            shutdown.acknowledged(open: openPings)
         case HTTP2Frame.ping:
             count(.ping)
         case HTTP2Frame.windowUpdate:
@@ -371,7 +360,7 @@ extension HTTP2Connection {
         stream._withUnsafeGuaranteedRef { stream in
             if current === stream {
                 current = nil
-                blockIsOpen = false
+                openBlock.end()
             }
             // From here on the stream is held for its delivery, so that the list can let it go.
             stream.recordClose(code)
@@ -511,10 +500,7 @@ extension HTTP2Connection {
         while rounds > 0, let context, context.channel.isWritable, sendOnce(context) || !touched.isEmpty {
             // A reset that the peer has provoked was perhaps one too many.
             terminateIfViolated()
-            if probeDue {
-                (probeDue, shutdown) = (false, .probed)
-                ping()
-            }
+            if shutdown.takeProbe() { ping() }
             deliver()
             rounds -= 1
         }
@@ -583,7 +569,7 @@ extension HTTP2Connection {
         case HTTP2Frame.goAway where code != NGHTTP2_NO_ERROR.rawValue:
             note(.malformed)
         case HTTP2Frame.goAway:
-            probeDue = shutdown == .noticed
+            shutdown.sentGoAway()
         case _:
             break
         }
@@ -614,16 +600,14 @@ extension HTTP2Connection {
 // MARK: - Shutdown and time
 
 extension HTTP2Connection: ServerConnection {
-    /// Begins a graceful end (RFC 9113 section 6.8): a first GOAWAY that names no stream; a second one, with the last
-    /// stream accepted, when the peer has answered a PING and so has seen the first.
     func drain() {
-        guard shutdown == .none, session != nil else { return }
-        shutdown = .noticed
+        guard session != nil, shutdown.begin() else { return }
         switch role {
         case .server:
             submit { nghttp2_submit_shutdown_notice($0) }
         case .client:
-            sendFinalGoAway()
+            // A server opens no streams that could cross it.
+            if shutdown.end() { submitGoAway() }
         }
         isUnavailable = true
         // Of a copy: what is visited may come back here.
@@ -636,10 +620,8 @@ extension HTTP2Connection: ServerConnection {
         submit { nghttp2_submit_ping($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil) }
     }
 
-    private func sendFinalGoAway() {
-        finalGoAwayDue = false
-        guard shutdown == .noticed || shutdown == .probed else { return }
-        shutdown = .final
+    /// The last one, which names the last stream accepted.
+    private func submitGoAway() {
         submit { session in
             let last = nghttp2_session_get_last_proc_stream_id(session)
             let code = NGHTTP2_NO_ERROR.rawValue
@@ -687,26 +669,15 @@ extension HTTP2Connection: ServerConnection {
         return nghttp2_session_get_stream_remote_window_size(session, id) > 0
     }
 
-    /// A peer that does not answer the PING has a second or two to hear of the first GOAWAY.
     private func sweepShutdown() {
-        guard shutdown == .noticed || shutdown == .probed else { return }
-        if noticeHasAged { sendFinalGoAway() }
-        noticeHasAged = true
+        shutdown.sweep()
+        if shutdown.takeEnd() { submitGoAway() }
     }
 
-    /// Nothing else may arrive inside a header block, so a peer that leaves one open holds up its connection.
     private func sweepHeaders(now: NIODeadline) {
-        guard blockIsOpen else {
-            slowBlock = nil
-            return
-        }
-        if let slowBlock, slowBlock.number == blocksBegun {
-            guard now - slowBlock.since >= limits.headerTimeout.timeAmount else { return }
-            note(.timeout)
-            close()
-        } else {
-            slowBlock = (blocksBegun, now)
-        }
+        guard openBlock.isOverdue(at: now, limit: limits.headerTimeout.timeAmount) else { return }
+        note(.timeout)
+        close()
     }
 
     private func sweepIdle(now: NIODeadline) {

@@ -15,6 +15,39 @@ import Testing
         #expect(headers == [("b", "2"), ("a", "4")].reduce(into: HTTPHeaders()) { $0.add($1.0, $1.1) })
     }
 
+    /// Long, short and shared messages in any order, taken in pieces of any size, come out as they went in.
+    @Test(arguments: 1...5)
+    func outboundBodyKeepsTheOrder(seed: UInt64) {
+        var random = Random(state: seed)
+        var body = OutboundBody()
+        var (expected, out): ([UInt8], [UInt8]) = ([], [])
+        for _ in 0..<500 {
+            let size = [0, 3, 256, 1_000, 1_100, 20_000].randomElement(using: &random) ?? 0
+            let message = random.bytes(size)
+            switch random.below(4) {
+            case 0:
+                body.append(ByteBuffer(bytes: message))
+                expected += message
+            case 1:
+                body.append(ByteBuffer(bytes: message), after: BytePrefix(0x0504_0302_01, count: 5))
+                expected += [1, 2, 3, 4, 5] + message
+            case 2:
+                let short = message.prefix(OutboundBody.joinedLength)
+                body.join(short.count).copyBytes(from: short)
+                expected += short
+            case _:
+                var frame = [UInt8](repeating: 0, count: [1, 300, 16_384].randomElement(using: &random) ?? 1)
+                let count = frame.withUnsafeMutableBytes { body.take(into: $0) }
+                out += frame[..<count]
+            }
+            #expect(body.count == expected.count - out.count)
+        }
+        var rest = [UInt8](repeating: 0, count: body.count)
+        _ = rest.withUnsafeMutableBytes { body.take(into: $0) }
+        #expect(out + rest == expected)
+        #expect(body.count == 0)
+    }
+
     @Test func outboundBodyJoinsAndSplits() {
         var body = OutboundBody()
         for size in [1, 0, 5, 3] { body.append(ByteBuffer(repeating: UInt8(size), count: size)) }
@@ -214,5 +247,73 @@ import Testing
         pace.pause()
         let paused = [isTooSlow(100), isTooSlow(114), isTooSlow(115)]
         #expect(paused == [false, false, true])
+    }
+}
+
+@Suite struct GracefulShutdownTests {
+    @Test func aPeerThatAnswersThePingGetsTheLastGoAway() {
+        var shutdown = GracefulShutdown()
+        let begins = [shutdown.begin(), shutdown.begin()]
+        #expect(begins == [true, false])
+        // Not before the GOAWAY has left, and once.
+        var probes = [shutdown.takeProbe()]
+        shutdown.sentGoAway()
+        probes += [shutdown.takeProbe(), shutdown.takeProbe()]
+        #expect(probes == [false, true, false])
+        // The first answer is that to an earlier PING.
+        shutdown.acknowledged(open: 1)
+        var ends = [shutdown.takeEnd()]
+        shutdown.acknowledged(open: 0)
+        #expect(!shutdown.isFinal)
+        ends += [shutdown.takeEnd(), shutdown.takeEnd()]
+        #expect(ends == [false, true, false])
+        #expect(shutdown.isFinal)
+    }
+
+    @Test func aPeerThatDoesNotAnswerHasTwoSweeps() {
+        var shutdown = GracefulShutdown()
+        shutdown.sweep()
+        var ends = [shutdown.takeEnd()]
+        _ = shutdown.begin()
+        for _ in 0..<4 {
+            shutdown.sweep()
+            ends.append(shutdown.takeEnd())
+        }
+        #expect(ends == [false, false, true, false, false])
+        shutdown.acknowledged(open: 0)
+        let again = shutdown.takeEnd()
+        #expect(!again)
+    }
+
+    @Test func theLastGoAwayIsNoReasonForAPing() {
+        var shutdown = GracefulShutdown()
+        _ = shutdown.begin()
+        let ends = [shutdown.end(), shutdown.end()]
+        shutdown.sentGoAway()
+        let isProbed = shutdown.takeProbe()
+        #expect(ends == [true, false] && !isProbed)
+    }
+}
+
+@Suite struct HeaderBlockWatchTests {
+    @Test func aBlockThatStaysOpenIsOverdue() {
+        var watch = HeaderBlockWatch()
+        watch.begin()
+        let looks = [0, 9, 10].map { watch.isOverdue(at: .uptimeNanoseconds(0) + .seconds($0), limit: .seconds(10)) }
+        #expect(looks == [false, false, true])
+        watch.end()
+        let isOverdue = watch.isOverdue(at: .uptimeNanoseconds(0) + .seconds(11), limit: .seconds(10))
+        #expect(!isOverdue)
+    }
+
+    @Test func eachBlockHasItsOwnTime() {
+        var watch = HeaderBlockWatch()
+        for second in 0..<60 {
+            watch.begin()
+            let isOverdue = watch.isOverdue(at: .uptimeNanoseconds(0) + .seconds(Int64(second)), limit: .seconds(10))
+            #expect(!isOverdue)
+            // Ended and followed by another between two looks.
+            watch.end()
+        }
     }
 }

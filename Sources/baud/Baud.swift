@@ -9,7 +9,7 @@ struct Baud: AsyncParsableCommand {
         version: Installation.version,
         subcommands: [
             ServeCommand.self, GatewayCommand.self, ModemCommand.self, RunCommand.self, TailCommand.self,
-            LoadCommand.self, DoctorCommand.self,
+            CancelCommand.self, QueueCommand.self, LoadCommand.self, DoctorCommand.self,
         ]
     )
 }

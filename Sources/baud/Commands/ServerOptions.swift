@@ -23,11 +23,17 @@ struct ServerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The key of that certificate (PEM), if it is not in the same file.", valueName: "file"))
     var key: String?
 
+    @Option(
+        help: ArgumentHelp("Whose threads these are; also by the environment variable BAUD_TENANT.", valueName: "name")
+    )
+    var tenant = Environment.value("BAUD_TENANT")
+
     func makeClient() throws(BaudClientError) -> BaudClient {
         let quiet = Logger(label: "baud", factory: { _ in SwiftLogNoOpLogHandler() })
         return try BaudClient(
             url: url,
             credentials: TLSCredentials(authorities: cacert, certificate: cert, privateKey: key),
+            tenant: tenant,
             group: MultiThreadedEventLoopGroup.singleton,
             logger: quiet
         )

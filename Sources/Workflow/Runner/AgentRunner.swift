@@ -173,8 +173,10 @@ private struct TimeIsOver: Error {
 extension Workspace {
     /// Its AGENTS.md; nil where there is none that can be read as text.
     fileprivate func rules() async -> String? {
+        let name = "AGENTS.md"
+        guard hasEntry(name) else { return nil }
         do {
-            return String(validating: try await read("AGENTS.md").content.prefix(32 * 1024), as: UTF8.self)
+            return String(validating: try await read(name).content.prefix(32 * 1024), as: UTF8.self)
         } catch {
             return nil
         }

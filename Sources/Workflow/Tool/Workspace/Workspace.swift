@@ -37,8 +37,11 @@ public final class Workspace: Sendable {
         func failure(_ code: CInt) -> ToolError {
             ToolError("The workspace cannot be opened: \(SystemFailure(code).reason)")
         }
-        for end in root.indices.dropFirst() where root[end] == "/" { mkdir(String(root[..<end]), 0o700) }
-        guard mkdir(root, 0o700) == 0 || errno == EEXIST else { throw failure(errno) }
+        func make() -> Bool { mkdir(root, 0o700) == 0 || errno == EEXIST }
+        if !make() {
+            for end in root.indices.dropFirst() where root[end] == "/" { mkdir(String(root[..<end]), 0o700) }
+            guard make() else { throw failure(errno) }
+        }
         let raw = Glibc.open(root, clinux_o_path | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw failure(errno) }
         let directory = Descriptor(raw)
@@ -46,6 +49,12 @@ public final class Workspace: Sendable {
         self.root = realPath
         self.lookup = lookup ?? (directory.supportsBeneath ? .kernel : .walk)
         self.directory = directory
+    }
+
+    /// Whether there is anything of this name, without looking what. One call of the system, so that it needs no thread of
+    /// its own.
+    func hasEntry(_ name: String) -> Bool {
+        faccessat(directory.raw, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
     }
 
     /// A regular file and what was in it.

@@ -38,28 +38,22 @@ final class StreamingCall {
         }
         let requests = RequestMessages(inbox, eventLoop: eventLoop)
         let responses = ResponseWriter(self)
-        let (call, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), self.eventLoop)
-        task = Task.immediate {
-            var failure: (any Error)?
-            do {
-                try await handler(context, requests, responses)
-            } catch {
-                failure = error
-            }
-            if eventLoop.inEventLoop {
-                call.value.finish(failure)
-            } else {
-                eventLoop.execute { [failure] in call.value.finish(failure) }
-            }
+        let call = NIOLoopBound(self, eventLoop: eventLoop)
+        task = eventLoop.begin {
+            try await handler(context, requests, responses)
+        } then: { result in
+            call.value.finish(result)
         }
         if isOver { task = nil }
     }
 
     /// The handler has ended.
-    private func finish(_ failure: (any Error)?) {
+    private func finish(_ result: Result<Void, any Error>) {
         guard !isOver else { return }
-        let path = exchange.request.path
-        let status = failure.map { Status(answering: $0, path: path, logger: logger) } ?? .ok
+        var status = Status.ok
+        if case .failure(let error) = result {
+            status = Status(answering: error, path: exchange.request.path, logger: logger)
+        }
         stream.finish(status, trailing: trailing)
         stop()
     }

@@ -53,20 +53,12 @@ final class UnaryCall {
 
     private func run(_ message: InboundMessage) {
         let context = CallContext(exchange.request, options, requestWasCompressed: message.wasCompressed)
-        let (handler, eventLoop) = (self.handler, exchange.eventLoop)
-        let call = NIOLoopBound(self, eventLoop: eventLoop)
-        task = Task.immediate {
-            let result: Result<Reply, any Error>
-            do {
-                result = .success(try await handler(message.bytes, context))
-            } catch {
-                result = .failure(error)
-            }
-            if eventLoop.inEventLoop {
-                call.value.finish(result)
-            } else {
-                eventLoop.execute { call.value.finish(result) }
-            }
+        let handler = self.handler
+        let call = NIOLoopBound(self, eventLoop: exchange.eventLoop)
+        task = exchange.eventLoop.begin {
+            try await handler(message.bytes, context)
+        } then: { result in
+            call.value.finish(result)
         }
         if isDone { task = nil }
     }

@@ -103,10 +103,9 @@ public final class RedisClient: Sendable {
     ///
     /// - Throws: `.server` for an error reply; `.unavailable` and `.timeout` without one, see ``RedisConnection``.
     public func send(_ command: RedisCommand) async throws(RedisError) -> RESPValue {
-        let loop = group.any()
-        let share = share(of: loop)
+        let (loop, share) = ownShare
         let result = await withCheckedContinuation { continuation in
-            loop.execute { share.value.connection.send(command) { continuation.resume(returning: $0) } }
+            loop.perform { share.value.connection.send(command) { continuation.resume(returning: $0) } }
         }
         return try result.get()
     }
@@ -134,10 +133,9 @@ public final class RedisClient: Sendable {
         _ body: @escaping @Sendable (RedisConnection, @escaping ([Result<RESPValue, RedisError>]) -> Void) -> Void
     ) async -> [Result<RESPValue, RedisError>] {
         guard !calls.isEmpty else { return [] }
-        let loop = group.any()
-        let share = share(of: loop)
+        let (loop, share) = ownShare
         return await withCheckedContinuation { continuation in
-            loop.execute { body(share.value.connection) { continuation.resume(returning: $0) } }
+            loop.perform { body(share.value.connection) { continuation.resume(returning: $0) } }
         }
     }
 
@@ -147,10 +145,9 @@ public final class RedisClient: Sendable {
         keys: [String],
         arguments: [RedisArgument] = []
     ) async throws(RedisError) -> RESPValue {
-        let loop = group.any()
-        let share = share(of: loop)
+        let (loop, share) = ownShare
         let result = await withCheckedContinuation { continuation in
-            loop.execute {
+            loop.perform {
                 share.value.connection.run(script, keys: keys, arguments: arguments) {
                     continuation.resume(returning: $0)
                 }
@@ -161,10 +158,9 @@ public final class RedisClient: Sendable {
 
     /// Sends a command to every server that has keys of its own: the one, or each master of a cluster.
     func sendToMasters(_ command: RedisCommand) async throws(RedisError) -> [RESPValue] {
-        let loop = group.any()
-        let share = share(of: loop)
+        let (loop, share) = ownShare
         let result = await withCheckedContinuation { continuation in
-            loop.execute {
+            loop.perform {
                 share.value.connection.sendToMasters(command) { continuation.resume(returning: $0) }
             }
         }
@@ -196,10 +192,23 @@ public final class RedisClient: Sendable {
 
     var anyLoop: any EventLoop { group.any() }
 
+    /// The loop that this runs on, if it is one of the group, or else any, and what there is on it.
+    private var ownShare: (loop: any EventLoop, share: NIOLoopBoundBox<Share>) {
+        let loop = group.any()
+        return (loop, share(of: loop))
+    }
+
     private func share(of loop: any EventLoop) -> NIOLoopBoundBox<Share> {
         guard let share = shares[ObjectIdentifier(loop)] else {
             preconditionFailure("the event loop is not one of the client's group")
         }
         return share
+    }
+}
+
+extension EventLoop {
+    /// At once where this is the loop, which spares the call its way through the loop's queue.
+    fileprivate func perform(_ body: @escaping @Sendable () -> Void) {
+        if inEventLoop { body() } else { execute(body) }
     }
 }

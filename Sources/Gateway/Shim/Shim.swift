@@ -125,10 +125,13 @@ struct Shim: Sendable {
         case .streaming(let handler):
             handler(message, caller, SSESink(exchange, answer), fanouts.fanout(on: exchange.eventLoop))
         case .unary(let handler):
-            let reply = exchange.eventLoop.makePromise(of: Endpoint.Reply.self)
-            reply.completeWithTask { try await handler(message, caller) }
-            reply.futureResult.assumeIsolated().whenComplete { result in
-                self.finish(result, exchange, answer, endpoint.method)
+            let method = endpoint.method
+            let waiting = NIOLoopBound((exchange, answer), eventLoop: exchange.eventLoop)
+            exchange.eventLoop.begin {
+                try await handler(message, caller)
+            } then: { result in
+                let (exchange, answer) = waiting.value
+                self.finish(result, exchange, answer, method)
             }
         }
     }

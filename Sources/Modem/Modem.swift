@@ -128,8 +128,9 @@ public final class Modem: Service {
             let job = Job(entry: isCharged ? entry.countedAsLost() : entry)
             let before = jobs.withLock { $0[entry] }
             if let before, !entry.isTaken(from: before.entry) {
-                // A run that was put into the queue twice is in hand already. A lease that cannot be given back now runs out.
-                try? await store.letGo(of: entry)
+                // Put into the queue twice, or once more while its job is in its last steps, or in one that decided before that the
+                // run's turn had not come. Which of these does not show here. A lease that cannot be given back now runs out.
+                try? await store.postpone(entry)
                 slots.give(1)
                 continue
             }

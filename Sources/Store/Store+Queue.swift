@@ -137,8 +137,16 @@ extension Store {
     }
 
     /// Lets go of an entry that is not to be carried out. Of one that the worker does not hold nothing is changed.
-    public func letGo(of entry: QueueEntry) async throws(StoreError) {
+    func letGo(of entry: QueueEntry) async throws(StoreError) {
         try await settle(entry, QueueChange())
+    }
+
+    /// Gives back an entry that cannot be looked at here now: a sweeper looks at its run soon, and puts it into the queue again if it
+    /// belongs there. Of one that the worker does not hold nothing is changed.
+    public func postpone(_ entry: QueueEntry) async throws(StoreError) {
+        var change = QueueChange()
+        change.again = 1
+        try await settle(entry, change)
     }
 
     /// Returns when a run may be ready, or when the time is over.

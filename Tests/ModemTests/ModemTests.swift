@@ -215,6 +215,28 @@ struct ModemTests {
         }
     }
 
+    @Test func `a run that comes back while its job is in its last steps is not forgotten`() async throws {
+        try await ModemBench.with { bench in
+            let run = try await bench.submit()
+            try await bench.working { _ in
+            } _: { run, log in
+                guard run.attempt == 1 else { return RunEnd(.completed) }
+                let question = Question(callID: "c", text: "Well?")
+                let end = RunEnd(.requiresAction, question: question)
+                try await log.pause(end, for: question, limit: .seconds(600))
+                let answer = AnswerRunRequest(threadID: run.threadID, runID: run.runID, text: "yes")
+                _ = try await bench.store.answer(answer)
+                // This worker, which is the only one, has got it a second time.
+                while try await bench.store.queueStats().ready > 0 { await Task.yield() }
+                for _ in 0..<100 { await Task.yield() }
+                throw StoreError(.unavailable, "the answer to the last step was lost")
+            } while: { _ in
+                try await bench.log(run.threadID, until: "run_completed")
+            }
+            #expect(try await bench.state(run).attempt == 2)
+        }
+    }
+
     // MARK: Leases
 
     @Test func `a run that another worker has got is stopped, and nothing of it is written`() async throws {

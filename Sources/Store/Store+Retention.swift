@@ -23,18 +23,19 @@ extension Store {
 
     /// Looks at the threads that are due.
     ///
-    /// - Parameter now: Unix time in milliseconds, if it is not to be the present.
+    /// - Parameter now: Unix time in milliseconds, if it is not to be the present by the clock of Redis.
     /// - Returns: how many there were; ask again at once while it is not zero.
     /// - Throws: `.unavailable`; what was taken is then due again after a while.
     public func sweep(_ retention: Retention, at now: Int64? = nil) async throws(StoreError) -> Int {
-        let now = now ?? Self.now
-        let lease = now + Self.retentionLease
         let (_, values) = try await run(
             RetentionScripts.take,
             [keys.sweep],
-            [RedisArgument(now), RedisArgument(lease), RedisArgument(Self.sweepCount)]
+            [now.map { RedisArgument($0) } ?? "", RedisArgument(Self.retentionLease), RedisArgument(Self.sweepCount)]
         )
-        let threads = (values.first?.array ?? []).compactMap(\.string)
+        guard values.count == 3, let now = values[0].string.flatMap({ Int64($0) }),
+            let lease = values[1].string.flatMap({ Int64($0) })
+        else { throw .unexpected(.array(values), of: "take") }
+        let threads = (values[2].array ?? []).compactMap(\.string)
         for thread in threads {
             let next = try await tend(thread, retention, now)
             _ = try await run(

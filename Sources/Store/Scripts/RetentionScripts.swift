@@ -2,13 +2,16 @@ internal import Redis
 
 /// Scripts that let go of what has been kept for long enough. None of them touches what a run that has not ended may still need.
 enum RetentionScripts {
-    /// Takes threads to look at; nobody else gets them before the lease is over. KEYS sweep. ARGV now, end of the lease, how many.
+    /// Takes threads to look at; nobody else gets them before the lease is over. KEYS sweep. ARGV the time (empty: that of Redis, as the
+    /// clock of one worker must not decide what is old), lease in milliseconds, how many. Answers the time, the end of the lease, the threads.
     static let take = Prelude.script(
         "take",
         #"""
-        local threads = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
-        for _, thread in ipairs(threads) do redis.call('ZADD', KEYS[1], ARGV[2], thread) end
-        return { 'ok', threads }
+        local time = ARGV[1] ~= '' and ARGV[1] or now()
+        local ends = string.format('%d', time + ARGV[2])
+        local threads = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time, 'LIMIT', 0, ARGV[3])
+        for _, thread in ipairs(threads) do redis.call('ZADD', KEYS[1], ends, thread) end
+        return { 'ok', time, ends, threads }
         """#
     )
 

@@ -10,6 +10,14 @@ enum Prelude {
         RedisScript(name: name, source: shared + source)
     }
 
+    /// For scripts that write no events: the time, in milliseconds.
+    static let clock = #"""
+        local call = redis.call
+        local time = call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+        """#
+
     private static let shared = #"""
         local function now()
             local time = redis.call('TIME')

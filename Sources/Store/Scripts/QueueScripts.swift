@@ -9,18 +9,15 @@ enum QueueScripts {
         RedisScript(name: name, source: shared + source)
     }
 
-    private static let shared = #"""
-        local call = redis.call
-        local time = call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    private static let shared =
+        Prelude.clock + #"""
+            -- Puts a run at the end of its tenant's list and wakes a worker that waits.
+            local function push(ready, ring, wake, tenant, entry)
+                if call('RPUSH', ready, entry .. ' ' .. string.format('%d', now)) == 1 then call('RPUSH', ring, tenant) end
+                if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
+            end
 
-        -- Puts a run at the end of its tenant's list and wakes a worker that waits.
-        local function push(ready, ring, wake, tenant, entry)
-            if call('RPUSH', ready, entry .. ' ' .. string.format('%d', now)) == 1 then call('RPUSH', ring, tenant) end
-            if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
-        end
-
-        """#
+            """#
 
     /// A run is ready. KEYS ready list of its tenant, ring, wake, due. ARGV `thread run`, tenant.
     static let push = script(

@@ -34,13 +34,11 @@ enum WebhookScripts {
         RedisScript(name: name, source: shared + source)
     }
 
-    private static let shared = #"""
-        local call = redis.call
-        local time = call('TIME')
-        local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        local function later(milliseconds) return string.format('%d', now + milliseconds) end
+    private static let shared =
+        Prelude.clock + #"""
+            local function later(milliseconds) return string.format('%d', now + milliseconds) end
 
-        """#
+            """#
 
     // MARK: The index
 

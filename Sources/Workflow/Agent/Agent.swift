@@ -13,8 +13,7 @@ struct Agent {
     let settings: AgentSettings
     let system: String
     let log: RunLog
-    let workspace: Workspace
-    let sandbox: any Sandbox
+    let files: ThreadFiles
     let memory: ThreadMemory
     var transcript: Transcript
     let steps: StepClock
@@ -170,6 +169,7 @@ struct Agent {
     }
 
     private func execute(_ call: ToolCall) async throws -> (ToolOutput, Duration) {
+        let (workspace, sandbox) = try files.open()
         let context = ToolContext(
             callID: call.id,
             workspace: workspace,

@@ -1,8 +1,9 @@
+internal import Glibc
 public import Logging
 internal import Messages
 public import Store
 
-/// Carries out claimed runs: finds the model, opens the thread's workspace, lets the agent work, and says how it ended.
+/// Carries out claimed runs: finds the model, lets the agent work, and says how it ended.
 ///
 /// The executable fits this to the modem. A value; runs are independent of each other.
 public struct AgentRunner: Sendable {
@@ -10,7 +11,7 @@ public struct AgentRunner: Sendable {
     private let tools: ToolRegistry
     private let sandboxes: SandboxFactory
     private let settings: AgentSettings
-    /// The directory that holds a workspace for each thread.
+    /// The directory that holds a workspace for each thread that has one, without links.
     private let workspaces: String
     private let logger: Logger
 
@@ -26,7 +27,7 @@ public struct AgentRunner: Sendable {
         self.tools = tools
         self.sandboxes = sandboxes
         self.settings = settings
-        self.workspaces = workspaces
+        self.workspaces = realPath(workspaces) ?? workspaces
         self.logger = logger
     }
 
@@ -49,14 +50,13 @@ public struct AgentRunner: Sendable {
     private func makeAgent(_ run: ClaimedRun, log: RunLog, model: String, transcript: Transcript) async throws -> Agent
     {
         let (provider, modelName) = try models.resolve(model)
-        let workspace = try Workspace(root: "\(workspaces)/\(run.threadID)")
-        let sandbox = sandboxes.makeSandbox(for: workspace)
+        let files = ThreadFiles(root: "\(workspaces)/\(run.threadID)", sandboxes: sandboxes)
         // What an earlier run left is JSON; anything else is taken as a fresh start, see ThreadMemory.
         let memory = ThreadMemory(json: (try? JSON(parsing: run.memory)) ?? .null)
         let system = SystemPrompt(
             instructions: settings.instructions,
-            workspacePath: sandbox.workspacePath,
-            rules: await workspace.rules()
+            workspacePath: files.workspacePath,
+            rules: try await files.rules()
         )
         return Agent(
             provider: provider,
@@ -65,8 +65,7 @@ public struct AgentRunner: Sendable {
             settings: settings,
             system: system.text,
             log: log,
-            workspace: workspace,
-            sandbox: sandbox,
+            files: files,
             memory: memory,
             transcript: transcript,
             steps: StepClock(limit: settings.stepLimit)
@@ -78,7 +77,7 @@ public struct AgentRunner: Sendable {
         let memory = agent.memory
         var failure: (any Error)?
         do { try await agent.run() } catch { failure = error }
-        await agent.sandbox.close()
+        await agent.files.close()
         if let failure {
             if failure is StoreError { throw failure }
             var end = end(of: agent.transcript, because: failure, model: model, memory: memory.json.text)
@@ -170,17 +169,11 @@ private struct TimeIsOver: Error {
     var message: String { "\(what) took longer than \(limit) (agent.\(setting)_seconds)" }
 }
 
-extension Workspace {
-    /// Its AGENTS.md; nil where there is none that can be read as text.
-    fileprivate func rules() async -> String? {
-        let name = "AGENTS.md"
-        guard hasEntry(name) else { return nil }
-        do {
-            return String(validating: try await read(name).content.prefix(32 * 1024), as: UTF8.self)
-        } catch {
-            return nil
-        }
-    }
+/// The absolute path without links; nil where there is nothing.
+private func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
 }
 
 extension ModelError.Code {

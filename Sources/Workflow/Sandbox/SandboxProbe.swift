@@ -27,6 +27,11 @@ public struct SandboxFactory: Sendable {
         summary = "sandbox: \(provider.rawValue), limits: \(bound), network: \(limits.network ? "on" : "off")"
     }
 
+    /// Where the commands of a sandbox see a workspace.
+    func workspacePath(of root: String) -> String {
+        provider == .none ? root : Workspace.mountPoint
+    }
+
     public func makeSandbox(for workspace: Workspace) -> any Sandbox {
         switch provider {
         case .none: UnconfinedSandbox(workspace, limits, groups)

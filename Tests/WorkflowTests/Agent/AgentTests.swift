@@ -1,3 +1,4 @@
+import Foundation
 import Messages
 import Redis
 import Store
@@ -48,6 +49,42 @@ struct AgentTests {
             #expect(messages.isValid && messages.count == 7)
             #expect(messages[0] == .user("first") && messages[3].text == "noted" && messages[4] == .user("second"))
             #expect(messages[6].toolResults.map(\.text) == ["remember"])
+        }
+    }
+
+    // MARK: Files
+
+    @Test func `a thread has no directory until a tool is called, and its rules are read where it has`() async throws {
+        let write = ScriptedTool("write", .idempotent) { context in
+            try await context.workspace.write(Array("Be brief.".utf8), to: "AGENTS.md")
+            return Workflow.ToolOutput("written")
+        }
+        let turns = [
+            ScriptedModel.says("no file"), ScriptedModel.calls(("a", "write")), ScriptedModel.says("a file"),
+            ScriptedModel.says("brief"),
+        ]
+        try await AgentBench.with(turns, tools: [write]) { bench in
+            let thread = try await bench.thread()
+            let workspace = "\(bench.directory)/\(thread)"
+            #expect(try await bench.carryOut(thread).status == .completed)
+            #expect(!FileManager.default.fileExists(atPath: workspace))
+            #expect(try await bench.carryOut(thread).text == "a file")
+            #expect(FileManager.default.fileExists(atPath: workspace))
+            #expect(try await bench.carryOut(thread).text == "brief")
+            let systems = bench.model.asked.map(\.system)
+            #expect(systems.count == 4 && systems.allSatisfy { $0.contains(workspace) })
+            #expect(systems.map { $0.contains("Be brief.") } == [false, false, false, true])
+        }
+    }
+
+    @Test func `a workspace that cannot be made ends the run and says why`() async throws {
+        let look = ScriptedTool("look", .pure)
+        try await AgentBench.with([ScriptedModel.calls(("a", "look"))], tools: [look]) { bench in
+            // A file in the way of the directory.
+            FileManager.default.createFile(atPath: bench.directory, contents: nil)
+            let end = try await bench.carryOut(try await bench.thread())
+            #expect(end.status == .failed && end.error?.code == "workspace")
+            #expect(end.error?.message.contains("Not a directory") == true)
         }
     }
 

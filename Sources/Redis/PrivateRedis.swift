@@ -88,7 +88,7 @@ public actor PrivateRedis {
             executable, "--port", "0", "--unixsocket", directory.socketPath, "--unixsocketperm", "700",
             "--dir", directory.path, "--pidfile", directory.pidPath, "--logfile", directory.logPath,
             "--appendonly", "yes", "--appendfsync", appendFsync.rawValue, "--save", "",
-            "--maxmemory-policy", "noeviction", "--daemonize", "no",
+            "--maxmemory-policy", "noeviction", "--latency-tracking", "no", "--daemonize", "no",
         ]
     }
 

@@ -361,7 +361,7 @@ struct ModemTests {
     @Test func `shutdown waits for the runs, and claims no more`() async throws {
         try await ModemBench.with { bench in
             let first = try await bench.submit()
-            let modem = await bench.modem("m", { $0.concurrency = 1 }) { _, _ in
+            let modem = await bench.modem("m", { ($0.concurrency, $0.grace) = (1, .seconds(30)) }) { _, _ in
                 await bench.signals.raise("started")
                 await bench.signals.wait("go")
                 return RunEnd(.completed)

@@ -19,9 +19,14 @@ enum Prelude {
         """#
 
     private static let shared = #"""
+        -- The time in milliseconds, as it was when the script began: Redis stands still meanwhile.
+        local began
         local function now()
-            local time = redis.call('TIME')
-            return string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+            if not began then
+                local time = redis.call('TIME')
+                began = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+            end
+            return began
         end
 
         local function varint(n)
@@ -45,7 +50,7 @@ enum Prelude {
             return seq
         end
 
-        -- Appends events to a thread's log and announces them; gives each its number. Returns the number of the last one.
+        -- Appends events to a thread's log and announces them; gives each its number. Returns the number and the id of the last one.
         local function append(metadata, stream, live, events)
             if #events == 0 then return tonumber(redis.call('HGET', metadata, 'seq')) end
             local last = redis.call('HINCRBY', metadata, 'seq', #events)

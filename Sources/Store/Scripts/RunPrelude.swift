@@ -51,7 +51,7 @@ enum RunPrelude {
             local names = { 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'webhook' }
             local values = call('HMGET', run, unpack(names))
             for i = 1, 4 do
-                if values[i] then call('HINCRBY', metadata, names[i], values[i]) end
+                if values[i] and values[i] ~= '0' then call('HINCRBY', metadata, names[i], values[i]) end
             end
             tell(id, values[5], 'run_' .. status, final)
             call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers')
@@ -101,10 +101,20 @@ enum RunPrelude {
             return active, run[2]
         end
 
-        -- Whether the run is in the hands of this attempt. A script that holds another attempt's word changes nothing.
-        local function is_held(attempt)
-            local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook')
-            return run[2] == attempt and (run[1] == 'running' or run[1] == 'cancelling'), run[1], run[2] == attempt, run[3]
+        -- Appends to a list what a script was given, from one of its arguments on.
+        local function push_arguments(list, first)
+            for i = first, #ARGV, 1000 do call('RPUSH', list, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+        end
+
+        -- The run as an attempt finds it: whether it is that attempt's, and still in its hands. A script that holds another attempt's
+        -- word changes nothing.
+        local function run_of(attempt)
+            local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook', 'rollback', 'batch')
+            local is_ours = run[2] == attempt
+            return {
+                status = run[1], is_ours = is_ours, is_held = is_ours and (run[1] == 'running' or run[1] == 'cancelling'),
+                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]),
+            }
         end
 
         """#

@@ -11,7 +11,7 @@ enum RunScripts {
         "execute",
         stop + #"""
             local tenant, task, model, on_busy, request = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[11]
-            local thread = call('HMGET', metadata, 'created_at', 'webhook')
+            local thread = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id')
             if not thread[1] then return { 'missing' } end
             if request ~= '' then
                 local known = call('GET', KEYS[7])
@@ -26,7 +26,7 @@ enum RunScripts {
 
             local webhook = ARGV[15] ~= '' and ARGV[15] or thread[2] or ARGV[16]
             if webhook ~= '' and ARGV[17] == '' then return { 'expect' } end
-            local active = call('HGET', metadata, 'active')
+            local active, cursor = thread[3], thread[4]
             if active then
                 if on_busy == '' then on_busy = default_on_busy() end
                 if on_busy == 'reject' then return { 'busy', active } end
@@ -36,7 +36,7 @@ enum RunScripts {
                 end
                 if on_busy == 'interrupt' or on_busy == 'rollback' then
                     supersede(active, on_busy)
-                    active = call('HGET', metadata, 'active')
+                    active, cursor = unpack(call('HMGET', metadata, 'active', 'last_id'))
                 end
             end
             local waiting = active and call('LLEN', pending) or 0
@@ -44,7 +44,7 @@ enum RunScripts {
             remember(run_id)
             local run, time = runs .. run_id, now()
             call('HSET', run, 'status', 'queued', 'task', task, 'model', model, 'tenant', tenant, 'attempt', 0, 'losses', 0,
-                'failures', 0, 'created_at', time, 'cursor', call('HGET', metadata, 'last_id'), 'ahead', active and waiting + 1 or 0)
+                'failures', 0, 'created_at', time, 'cursor', cursor, 'ahead', active and waiting + 1 or 0)
             if ARGV[13] ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + ARGV[13])) end
             if ARGV[14] ~= '' then call('HSET', run, 'retry_of', ARGV[14]) end
             if webhook ~= '' then call('HSET', run, 'webhook', webhook) end

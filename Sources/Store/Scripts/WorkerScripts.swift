@@ -14,19 +14,22 @@ enum WorkerScripts {
         #"""
         local lease, lost, run_key = ARGV[5], ARGV[6], runs .. run_id
         local run = call('HMGET', run_key, 'status', 'attempt', 'losses', 'recorded_seq', 'tenant', 'start_by', 'retry_at', 'expires_at',
-            'reason', 'gave_up', 'worker')
+            'reason', 'gave_up', 'worker', 'task', 'model', 'failures', 'started_at', 'paused_ms')
         local status, time = run[1], tonumber(now())
         local active = call('HGET', metadata, 'active')
         local is_active = active == run_id
         local function none(again, id, tenant, gave_up)
             return { 'none', again or '', id or '', tenant or '', gave_up or '', told }
         end
+        -- A first attempt finds nothing that an earlier one has left.
         local function given(attempt)
-            local run = call('HMGET', run_key, 'task', 'model', 'failures', 'started_at', 'paused_ms')
+            local journal, answers = {}, {}
+            if attempt > 1 then
+                journal, answers = call('LRANGE', run_key .. ':journal', 0, -1), call('HGETALL', run_key .. ':answers')
+            end
             return {
-                'ok', attempt, run[1], run[2], run[3], time - run[4] - (run[5] or 0), call('LRANGE', messages, 0, -1),
-                call('LRANGE', run_key .. ':journal', 0, -1), call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1),
-                call('HGETALL', run_key .. ':answers'),
+                'ok', attempt, run[12], run[13], run[14], time - (run[15] or time) - (run[16] or 0), call('LRANGE', messages, 0, -1),
+                journal, call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1), answers,
             }
         end
         local function ended(outcome, update, gave_up)
@@ -74,12 +77,11 @@ enum WorkerScripts {
         end
 
         local attempt = run[2] + 1
-        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', lease)
-        call('HDEL', run_key, 'retry_at')
-        call('HSETNX', run_key, 'started_at', time)
         local update = { status = 'running', discard_from = attempt > 1 and run[4] and run[4] + 1 or 0 }
         local seq = append(metadata, stream, live, { lifecycle(run_id, attempt, 'run_attempt_started', update) })
-        call('HSET', run_key, 'recorded_seq', seq)
+        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', lease, 'recorded_seq', seq,
+            'started_at', run[15] or now())
+        if run[7] then call('HDEL', run_key, 'retry_at') end
         return given(attempt)
         """#
     )
@@ -93,12 +95,12 @@ enum WorkerScripts {
         "write",
         #"""
         local run_key = runs .. run_id
-        local run = call('HMGET', run_key, 'status', 'attempt', 'batch')
-        if run[2] ~= ARGV[5] or (run[1] ~= 'running' and run[1] ~= 'cancelling') then return { 'stale' } end
-        if tonumber(ARGV[6]) > tonumber(run[3]) then
+        local run = run_of(ARGV[5])
+        if not run.is_held then return { 'stale' } end
+        if tonumber(ARGV[6]) > run.batch then
             local events = {}
             for i = 10, 9 + ARGV[9] do events[#events + 1] = ARGV[i] end
-            for i = 10 + ARGV[9], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+            push_arguments(run_key .. ':journal', 10 + ARGV[9])
             local seq = append(metadata, stream, live, events)
             if #ARGV > 9 + ARGV[9] then
                 call('HSET', run_key, 'batch', ARGV[6], 'recorded_seq', seq)
@@ -117,28 +119,29 @@ enum WorkerScripts {
     static let finish = RunPrelude.script(
         "finish",
         #"""
-        local is_held, status, is_ours = is_held(ARGV[5])
-        if is_ours and terminal[status] then
+        local run = run_of(ARGV[5])
+        if run.is_ours and terminal[run.status] then
             local id, tenant = queued()
             return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
         end
-        if not is_held then return { 'stale' } end
+        if not run.is_held then return { 'stale' } end
         local fields, events, at = {}, {}, 10
         for i = 1, ARGV[8] * 2 do fields[i] = ARGV[at] at = at + 1 end
         for i = 1, ARGV[9] do events[i] = ARGV[at] at = at + 1 end
         local outcome = fields[2]
-        if outcome == 'completed' and status == 'running' and call('LLEN', runs .. run_id .. ':inputs') > tonumber(ARGV[7]) then
+        if outcome == 'completed' and run.status == 'running' and call('LLEN', runs .. run_id .. ':inputs') > tonumber(ARGV[7]) then
             return { 'more' }
         end
         local _, final = append(metadata, stream, live, events)
-        if call('HEXISTS', runs .. run_id, 'rollback') == 0 then
+        if not run.rolls_back then
             if ARGV[6] ~= '' then call('SET', memory, ARGV[6]) end
-            for i = at, #ARGV do call('RPUSH', messages, ARGV[i]) end
+            push_arguments(messages, at)
         end
         close(run_id, final, outcome, fields)
-        roll_back(run_id)
+        if run.rolls_back then roll_back(run_id) end
         local next_id, next_tenant = promote()
-        return { 'ok', '', next_id, next_tenant, call('HGET', runs .. run_id, 'gave_up') or '', told }
+        local gave_up = outcome == 'failed' and call('HGET', runs .. run_id, 'gave_up') or ''
+        return { 'ok', '', next_id, next_tenant, gave_up, told }
         """#
     )
 
@@ -151,10 +154,10 @@ enum WorkerScripts {
         "requeue",
         #"""
         local run_key, delay, events = runs .. run_id, tonumber(ARGV[7]), {}
-        local is_held, status, is_ours = is_held(ARGV[5])
-        if is_ours and status == 'queued' then return { 'ok', call('HGET', run_key, 'retry_at') or '', queued() } end
-        if not is_held then return { 'stale' } end
-        if status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
+        local run = run_of(ARGV[5])
+        if run.is_ours and run.status == 'queued' then return { 'ok', call('HGET', run_key, 'retry_at') or '', queued() } end
+        if not run.is_held then return { 'stale' } end
+        if run.status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
         if ARGV[8] ~= '0' then
             local failures = call('HGET', run_key, 'failures') + 1
             if failures >= tonumber(ARGV[8]) then return { 'exhausted' } end
@@ -164,7 +167,7 @@ enum WorkerScripts {
         local update = { status = 'queued', reason = ARGV[6], code = ARGV[9], message = ARGV[10] }
         if ARGV[9] == '' then update.code = nil end
         events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_queued', update)
-        for i = 12 + ARGV[11], #ARGV do call('RPUSH', run_key .. ':journal', ARGV[i]) end
+        push_arguments(run_key .. ':journal', 12 + ARGV[11])
         local seq = append(metadata, stream, live, events)
         if #ARGV > 11 + ARGV[11] then call('HSET', run_key, 'recorded_seq', seq) end
         call('HSET', run_key, 'status', 'queued')
@@ -182,10 +185,10 @@ enum WorkerScripts {
         "pause",
         #"""
         local run_key = runs .. run_id
-        local is_held, status, is_ours, webhook = is_held(ARGV[5])
-        if is_ours and status == 'requires_action' then return { 'ok', call('HGET', run_key, 'expires_at') } end
-        if not is_held then return { 'stale' } end
-        if status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
+        local run = run_of(ARGV[5])
+        if run.is_ours and run.status == 'requires_action' then return { 'ok', call('HGET', run_key, 'expires_at') } end
+        if not run.is_held then return { 'stale' } end
+        if run.status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
         local fields, events, at = {}, {}, 11
         for i = 1, ARGV[9] * 2 do fields[i] = ARGV[at] at = at + 1 end
         for i = 1, ARGV[10] do events[i] = ARGV[at] at = at + 1 end
@@ -197,8 +200,8 @@ enum WorkerScripts {
         call('HSET', run_key, 'status', 'requires_action', 'question', ARGV[7], 'question_id', ARGV[8], 'paused_at', time,
             'expires_at', expires, 'recorded_seq', seq, unpack(fields))
         call('DEL', run_key .. ':closing')
-        for i = at, #ARGV do call('RPUSH', run_key .. ':closing', ARGV[i]) end
-        tell(run_id, webhook, 'run_requires_action', event)
+        push_arguments(run_key .. ':closing', at)
+        tell(run_id, run.webhook, 'run_requires_action', event)
         return { 'ok', expires, '', '', '', told }
         """#
     )

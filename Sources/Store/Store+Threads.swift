@@ -22,7 +22,7 @@ extension Store {
             ThreadScripts.initiate,
             keys: [keys.metadata(id), keys.stream(id), keys.tombstone(id)],
             arguments: [
-                RedisArgument(metadata.bytes), RedisArgument(event.serialized()), RedisArgument(keys.live(id)),
+                RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
                 request.idempotencyKey.isEmpty ? "0" : "1", RedisArgument(request.webhook?.stored ?? ""),
             ]
         )

@@ -23,6 +23,19 @@ struct TenantTests {
     ])
     func `whose a thread is`(id: String, tenant: String) { #expect(Tenant.owner(of: id) == tenant) }
 
+    @Test func `ids are random UUIDs as everyone writes them`() async throws {
+        try await withStore { store, _, _ in
+            var ids: Set<String> = []
+            for _ in 0..<256 { ids.insert(try await store.initiate(InitiateThreadRequest()).thread.threadID) }
+            #expect(ids.count == 256)
+            let shape = #/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/#
+            #expect(ids.allSatisfy { $0.wholeMatch(of: shape) != nil })
+            // Every place but the version takes every digit that it may.
+            for place in [0, 7, 9, 15, 24, 35] { #expect(Set(ids.map { Array($0)[place] }).count == 16) }
+            #expect(Set(ids.map { Array($0)[19] }).count == 4)
+        }
+    }
+
     @Test func `a tenant has its own threads, keys and forks, and nothing is left when they are deleted`() async throws
     {
         try await withStore { store, _, _ in

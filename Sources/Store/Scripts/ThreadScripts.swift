@@ -2,20 +2,26 @@ internal import Redis
 
 /// Scripts about threads as a whole.
 enum ThreadScripts {
-    /// Creates a thread unless it is there. KEYS metadata, stream, tombstone. ARGV metadata JSON, first event, live channel, whether
-    /// an idempotency key stands for it (`1`, `0`), its runs' webhook (or empty). Answers `ok`, `replayed` (it was there) or `deleted`
-    /// (it has been), and the metadata.
+    /// Creates a thread unless it is there. KEYS metadata, stream, tombstone. ARGV metadata JSON, first event, whether an
+    /// idempotency key stands for it (`1`, `0`), its runs' webhook (or empty). Answers `ok`, `replayed` (it was there) or `deleted`
+    /// (it has been), and the metadata. Nobody can have been watching.
     static let initiate = Prelude.script(
         "initiate",
         #"""
-        if redis.call('EXISTS', KEYS[1]) == 1 then return { 'replayed', redis.call('HGETALL', KEYS[1]) } end
-        if redis.call('EXISTS', KEYS[3]) == 1 then return { 'deleted' } end
+        if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then
+            local fields = redis.call('HGETALL', KEYS[1])
+            if #fields == 0 then return { 'deleted' } end
+            return { 'replayed', fields }
+        end
         local time = now()
-        redis.call('HSET', KEYS[1], 'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', 0, 'run_count', 0)
-        if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'keyed', 1) end
-        if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'webhook', ARGV[5]) end
-        append(KEYS[1], KEYS[2], ARGV[3], { ARGV[2] })
-        return { 'ok', redis.call('HGETALL', KEYS[1]) }
+        local id = redis.call('XADD', KEYS[2], '*', 'e', ARGV[2] .. '\16\1')
+        local fields = {
+            'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', '1', 'last_id', id, 'run_count', '0',
+        }
+        if ARGV[3] == '1' then fields[#fields + 1], fields[#fields + 2] = 'keyed', '1' end
+        if ARGV[4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'webhook', ARGV[4] end
+        redis.call('HSET', KEYS[1], unpack(fields))
+        return { 'ok', fields }
         """#
     )
 

@@ -230,7 +230,7 @@ public final class Modem: Service {
                 renewals.withLock { ($0.last, $0.hasFailed) = (asked, false) }
                 for job in held where lost.contains(job.entry) { job.stop(.leaseLost) }
                 // What the control channel may have missed.
-                let cancelling = try await store.cancelling(held.map(\.entry))
+                let cancelling = await store.cancelling(held.map(\.entry))
                 for job in held { if let reason = cancelling[job.entry] { job.stop(.cancelled(reason)) } }
                 pause = configuration.heartbeat
             } catch {

@@ -82,7 +82,11 @@ final class ServerConnection {
         let isNew = knownScripts.insert(script.sha1).inserted
         guard !isNew else {
             let eval = script.eval(keys: keys, arguments: arguments)
-            send(eval, isAsking: isAsking, timeout: timeout, completion: completion)
+            send(eval, isAsking: isAsking, timeout: timeout) { [weak self] result in
+                // A server that is loading its data, say, has not learned it.
+                if case .failure = result { self?.knownScripts.remove(script.sha1) }
+                completion(result)
+            }
             return
         }
         let deadline = NIODeadline.now() + timeout

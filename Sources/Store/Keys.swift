@@ -36,7 +36,7 @@ public struct Keys: Sendable {
     func runs(_ thread: String) -> String { self.thread(thread, "runs") }
     /// Hash: state, attempt, input, result. While the run goes on, scripts keep beside it, under its name and `:journal` the list of what
     /// it has completed, `:inputs` the list of what was said to it, `:answers` the hash of what was answered to its questions, by
-    /// their ids, and `:closing` the list of what the conversation gains if it goes no further.
+    /// their ids, `:closing` the list of what the conversation gains if it goes no further, and `:memory` what the agent has kept so far.
     func run(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run)") }
     /// List: ids of events that a run has yet to tell its webhook, and what the names of their entries begin with.
     func outbox(_ thread: String, _ run: String) -> String { self.thread(thread, "run:\(run):outbox") }

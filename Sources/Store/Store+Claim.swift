@@ -70,9 +70,9 @@ extension Store {
             switch outcome {
             case "ok" where values.count >= 10: return ClaimedRun(entry, values)
             case "held":
-                lost = values.first?.string ?? "-"
-                let member = RedisArgument("\(lost) \(entry.text)")
-                guard try await send(RedisCommand("ZSCORE", .key(keys.leases), member)).isNull else {
+                let holder = holder(of: entry, values)
+                lost = holder.lease
+                guard try await !isHeld(holder) else {
                     try await letGo(of: entry)
                     return nil
                 }
@@ -84,6 +84,20 @@ extension Store {
             }
         }
         return nil
+    }
+
+    /// Who has a run in hand that is `held`, as `claim` answers.
+    func holder(of entry: QueueEntry, _ values: [RESPValue]) -> QueueEntry {
+        QueueEntry(
+            thread: entry.thread,
+            run: entry.run,
+            tenant: values.dropFirst().first?.string ?? entry.tenant,
+            lease: values.first?.string ?? "-"
+        )
+    }
+
+    func isHeld(_ holder: QueueEntry) async throws(StoreError) -> Bool {
+        try await !send(RedisCommand("ZSCORE", .key(keys.leases), RedisArgument(holder.holding))).isNull
     }
 
     /// - Parameter lost: the lease from which the run may be taken.

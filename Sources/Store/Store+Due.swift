@@ -1,3 +1,4 @@
+internal import Logging
 internal import Redis
 
 /// What is to be looked at when its time has come.
@@ -35,50 +36,70 @@ enum DueItem: Sendable, Hashable {
 /// Changes of a thread and of the queue that belong together, though no script may touch both: what is to follow is put down first
 /// (``announcement(of:)``), so that a sweeper makes good what was not followed up.
 extension Store {
-    /// Goes before a change by which something may become due. The score 0 says that it has only just been put down.
+    /// The time of what has only just been put down.
+    static let announced: Int64 = 0
+
+    /// Goes before a change by which something may become due.
     func announcement(of item: DueItem) -> RedisCall {
-        .command(RedisCommand("ZADD", .key(keys.due), "0", RedisArgument(item.member)))
+        due(item, at: Self.announced)
     }
 
     func due(_ item: DueItem, at time: Int64) -> RedisCall {
         .command(RedisCommand("ZADD", .key(keys.due), RedisArgument(time), RedisArgument(item.member)))
     }
 
-    private func push(_ entry: QueueEntry) -> RedisCall {
-        .script(
-            QueueScripts.push,
-            keys: [keys.ready(entry.tenant), keys.ring, keys.wake, keys.due],
-            arguments: [RedisArgument(entry.name), RedisArgument(entry.tenant)]
-        )
-    }
-
-    /// A change of a thread by which the run may become ready, and then the queue: all in one write. A run that has not become
-    /// ready is in the queue for nothing; whoever takes it up finds that out.
+    /// A change of a thread by which the run may become ready, and then the queue: all in one write. What was put into the queue for a run
+    /// that has not become ready is taken out again.
+    ///
+    /// - Parameters:
+    ///   - limit: how long the run may wait for a worker; zero: for ever.
+    ///   - refused: when the run is to be looked at if the change was refused; nil for one that there is not then.
     func announcing(
         _ entry: QueueEntry,
+        within limit: Duration = .zero,
+        refused: Int64? = nil,
         _ script: RedisScript,
         _ keys: [String],
         _ arguments: [RedisArgument]
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
+        let push = RedisCall.script(
+            QueueScripts.push,
+            keys: [self.keys.ready(entry.tenant), self.keys.ring, self.keys.wake, self.keys.due],
+            arguments: [RedisArgument(entry.name), RedisArgument(entry.tenant), RedisArgument(limit.milliseconds)]
+        )
         let change = RedisCall.script(script, keys: keys, arguments: arguments)
-        return try await announcing(.run(entry), change, then: push(entry), of: script)
+        let replies = try await announcing(.run(entry), change, then: push)
+        let answer = try Self.outcome(replies[0], of: script)
+        guard answer.outcome != "ok", let member = replies[1].array?.last?.string else { return answer }
+        let isWaiting = answer.outcome == "waiting"
+        await retract(member, entry, lookAt: isWaiting ? "-" : refused.map { RedisArgument($0) } ?? "")
+        return answer
     }
 
+    /// - Returns: the replies to the change and to what follows it.
     func announcing(
         _ item: DueItem,
         _ change: RedisCall,
-        then follow: RedisCall,
-        of script: RedisScript
-    ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
-        let replies = await redis.send(pipeline: [announcement(of: item), change, follow])
+        then follow: RedisCall
+    ) async throws(StoreError) -> [RESPValue] {
         var values: [RESPValue] = []
-        for reply in replies {
-            switch reply {
-            case .success(let value): values.append(value)
-            case .failure(let error): throw StoreError(error)
-            }
+        for reply in await redis.send(pipeline: [announcement(of: item), change, follow]) {
+            do { values.append(try reply.get()) } catch { throw StoreError(error) }
         }
-        return try Self.outcome(values[1], of: script)
+        return Array(values.dropFirst())
+    }
+
+    /// Takes a run out of the queue again. One that stays is taken up for nothing: whoever does so finds that out.
+    private func retract(_ member: String, _ entry: QueueEntry, lookAt time: RedisArgument) async {
+        do {
+            _ = try await run(
+                QueueScripts.retract,
+                [keys.ready(entry.tenant), keys.ring, keys.due],
+                [RedisArgument(member), RedisArgument(entry.tenant), RedisArgument(entry.name), time]
+            )
+        } catch {
+            logger.debug("a run is in the queue for nothing", metadata: ["run": "\(entry.run)", "error": "\(error)"])
+        }
     }
 
     /// Looks after what is due: puts runs into the queue that should be there, ends those whose time is over, forgets workers that have
@@ -95,22 +116,37 @@ extension Store {
             throw .unexpected(.array(values), of: "sweep")
         }
         let items = values.dropFirst(2).compactMap { $0.string.flatMap { DueItem($0) } }
+        // One that cannot be looked at, because its server is away, does not keep the others waiting.
+        var failure: StoreError?
         for item in items {
-            switch item {
-            case .run(let entry): try await look(at: entry)
-            case .schedule(let entry):
-                var change = QueueChange()
-                change.again = try await fire(entry, now: now)
-                try await settle(item, change)
+            do throws(StoreError) {
+                try await look(at: item, now)
+            } catch {
+                failure = failure ?? error
             }
         }
+        if let failure { throw failure }
         guard items.isEmpty else { return .zero }
         return wait < 0 ? interval : min(interval, max(.milliseconds(wait), .milliseconds(10)))
     }
 
-    /// Finds out what is to become of a run whose time has come.
-    private func look(at entry: QueueEntry) async throws(StoreError) {
-        let (_, values) = try await claim(entry, lost: "", maxAttempts: .max)
-        try await settle(.run(entry), QueueChange(values))
+    /// Finds out what is to become of what is due.
+    private func look(at item: DueItem, _ now: Int64) async throws(StoreError) {
+        var change = QueueChange()
+        switch item {
+        case .run(let entry): change = try await look(at: entry)
+        case .schedule(let entry): change.again = try await fire(entry, now: now)
+        }
+        try await settle(item, seenAt: now + Int64(Self.sweepLease), change)
+    }
+
+    private func look(at entry: QueueEntry) async throws(StoreError) -> QueueChange {
+        let (outcome, values) = try await claim(entry, lost: "", maxAttempts: .max)
+        guard outcome == "held" else { return QueueChange(values) }
+        // Somebody carries it out, or has been stopped after it was taken from him and nobody has it: then it is for the next worker.
+        var change = QueueChange()
+        let holder = holder(of: entry, values)
+        if try await !isHeld(holder) { change.next = (holder.run, holder.tenant) }
+        return change
     }
 }

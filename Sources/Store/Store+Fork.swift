@@ -33,6 +33,10 @@ extension Store {
         guard source.isIdentifier else { throw .threadNotFound(source) }
         let origin = hash(try await send(RedisCommand("HGETALL", .key(keys.metadata(source)))))
         guard let newest = origin["last_id"].flatMap({ EventID($0) }) else { throw .threadNotFound(source) }
+        // Before it is known which runs had ended: one that ends in between is none of them, and then this does not count.
+        let now = try await all([
+            RedisCommand("LLEN", .key(keys.messages(source))), RedisCommand("GET", .key(keys.memory(source))),
+        ])
         let place = try await place(of: request, newest: newest)
         let past = try await past(of: source, upTo: place)
         let tenant = Tenant.owner(of: source)
@@ -40,9 +44,9 @@ extension Store {
         var copy = LogCopy(thread: id, runs: past.runs.map(\.id), limits: forkLimits)
         do throws(StoreError) {
             try await copyLog(of: source, upTo: place, into: &copy)
-            try await copyConversation(of: source, after: past, into: &copy)
+            try await copyConversation(of: source, after: past, now: Int(now[0].int ?? 0), into: &copy)
             try await copyRuns(past.runs, placedBy: copy)
-            let memory = past.isWhole ? try await send(RedisCommand("GET", .key(keys.memory(source)))) : .null
+            let memory = past.isWhole ? now[1] : .null
             let metadata = Self.metadata(
                 of: copy,
                 past.runs,
@@ -150,14 +154,17 @@ extension Store {
     }
 
     /// The conversation as it was when the last of the runs ended.
+    ///
+    /// - Parameter now: the messages of a thread on which no run has ended since.
     private func copyConversation(
         of source: String,
         after past: ThreadPast,
+        now: Int,
         into copy: inout LogCopy
     ) async throws(StoreError) {
         var count = 0
         if past.isWhole {
-            count = Int(try await send(RedisCommand("LLEN", .key(keys.messages(source)))).int ?? 0)
+            count = now
         } else if let last = past.runs.max(by: { ($0.end ?? .zero) < ($1.end ?? .zero) }) {
             guard let known = last.fields["messages"].flatMap({ Int($0) }) else {
                 throw StoreError(.gone, "run \(last.id) does not tell where the conversation stood", field: "run_id")
@@ -281,6 +288,8 @@ private struct LogCopy {
     private var extents: [String: (start: EventID, end: EventID)] = [:]
     private let limits: ForkLimits
     private var bytes = 0
+    /// The old numbers of the events that are copied, in order.
+    private var numbers: [UInt64] = []
 
     init(thread: String, runs: [String], limits: ForkLimits) {
         self.thread = thread
@@ -290,17 +299,31 @@ private struct LogCopy {
 
     /// An event for the new thread; nil if it belongs to none of its runs. Thread (3) and run (4) are put behind the stored bytes, where
     /// they count and those before them do not.
-    func event(_ stored: StoredEvent) -> CopiedEvent? {
+    mutating func event(_ stored: StoredEvent) -> CopiedEvent? {
         guard let header = try? stored.bytes.withUnsafeReadableBytes({ try EventHeader(serialized: $0) }),
             let run = runs[header.runID]
         else { return nil }
-        var bytes = stored.bytes
+        var bytes = renumbered(stored.bytes, header)
+        numbers.append(header.seq)
         for (tag, id) in [(UInt8(0x1a), thread), (UInt8(0x22), run)] {
             bytes.writeInteger(tag)
             bytes.writeInteger(UInt8(id.utf8.count))
             bytes.writeString(id)
         }
         return CopiedEvent(bytes: RedisArgument(bytes), size: bytes.readableBytes, run: run, isFinal: header.isFinal)
+    }
+
+    /// An attempt says from which number on the text of the one before it is void: of the new numbers, which the copied events have from
+    /// 2 on, behind `thread_created`.
+    private func renumbered(_ stored: ByteBuffer, _ header: EventHeader) -> ByteBuffer {
+        guard header.type == "run_attempt_started",
+            var event = try? stored.withUnsafeReadableBytes({ try Event(serialized: $0) }),
+            case .run(var update)? = event.payload, update.discardFromSeq > 0
+        else { return stored }
+        let kept = numbers.firstIndex { $0 >= update.discardFromSeq } ?? numbers.count
+        update.discardFromSeq = UInt64(kept) + 2
+        event.payload = .run(update)
+        return ByteBuffer(bytes: event.serialized())
     }
 
     /// Some more is to be copied. - Throws: `.exhausted`.

@@ -1,3 +1,4 @@
+internal import Logging
 public import NIOCore
 public import Redis
 
@@ -100,6 +101,8 @@ extension Store {
     /// How long what is due stays with the sweeper that has seen it, and how long what was put down before a change has to be followed
     /// by the change; in milliseconds.
     static let sweepLease = 10_000
+    /// How many runs that were given up are kept for an operator; beyond them the oldest are forgotten.
+    static let deadLetterLimit = 100_000
 
     /// A connection for ``waitForRuns(upTo:on:)``, which blocks: each worker needs one of its own.
     public func blockingConnection(on loop: any EventLoop) -> BlockingConnection {
@@ -186,7 +189,7 @@ extension Store {
     }
 
     /// The runs out of these that are to stop, with the reason.
-    public func cancelling(_ entries: [QueueEntry]) async throws(StoreError) -> [QueueEntry: String] {
+    public func cancelling(_ entries: [QueueEntry]) async -> [QueueEntry: String] {
         let replies = await redis.send(
             batch: entries.map { RedisCommand("HMGET", .key(keys.run($0.thread, $0.run)), "status", "reason") }
         )
@@ -195,7 +198,12 @@ extension Store {
             switch reply {
             case .success(let fields):
                 if fields.array?.first?.string == "cancelling" { result[entry] = fields.array?.last?.string ?? "user" }
-            case .failure(let error): throw StoreError(error)
+            case .failure(let error):
+                // Those of other servers are told of all the same, and these with the next heartbeat.
+                logger.debug(
+                    "it is not known whether a run is to stop",
+                    metadata: ["run": "\(entry.run)", "error": "\(error)"]
+                )
             }
         }
         return result
@@ -218,25 +226,23 @@ extension Store {
         try await settle(entry.holding, in: keys.leases, .run(entry), change, once: true)
     }
 
-    /// What was due has been looked at.
-    func settle(_ item: DueItem, _ change: QueueChange) async throws(StoreError) {
+    /// What was due has been looked at. - Parameter time: when it was due then; if it is due at another time by now, that stands.
+    func settle(_ item: DueItem, seenAt time: Int64, _ change: QueueChange) async throws(StoreError) {
         try await announceWebhooks(of: change.told, on: item.entry.thread)
-        guard change != QueueChange() else {
-            _ = try await send(RedisCommand("ZREM", .key(keys.due), RedisArgument(item.member)))
-            return
-        }
-        try await settle(item.member, in: keys.due, item, change, once: false)
+        try await settle(item.member, in: keys.due, item, change, seenAt: time)
     }
 
     /// - Parameters:
     ///   - member: what leaves the set.
     ///   - once: nothing is to be done unless it is there.
+    ///   - time: nothing is to be done about it unless that is still its score.
     private func settle(
         _ member: String,
         in set: String,
         _ item: DueItem,
         _ change: QueueChange,
-        once: Bool
+        once: Bool = false,
+        seenAt time: Int64? = nil
     ) async throws(StoreError) {
         let entry = item.entry
         let next = change.next.map { QueueEntry(thread: entry.thread, run: $0.id, tenant: $0.tenant) }
@@ -246,7 +252,8 @@ extension Store {
             [
                 RedisArgument(member), RedisArgument(next?.name ?? ""), RedisArgument(next?.tenant ?? ""),
                 RedisArgument(change.again == nil ? "" : item.member), RedisArgument(change.again ?? 0),
-                RedisArgument(change.gaveUp ? entry.text : ""), once ? "1" : "0",
+                RedisArgument(change.gaveUp ? entry.text : ""), once ? "1" : "0", time.map { RedisArgument($0) } ?? "",
+                RedisArgument(Self.deadLetterLimit),
             ]
         )
     }

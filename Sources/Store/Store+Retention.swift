@@ -36,14 +36,21 @@ extension Store {
             let lease = values[1].string.flatMap({ Int64($0) })
         else { throw .unexpected(.array(values), of: "take") }
         let threads = (values[2].array ?? []).compactMap(\.string)
+        // One whose server is away does not keep the others waiting.
+        var failure: StoreError?
         for thread in threads {
-            let next = try await tend(thread, retention, now)
-            _ = try await run(
-                RetentionScripts.settle,
-                [keys.sweep],
-                [RedisArgument(thread), RedisArgument(lease), next.map { RedisArgument($0) } ?? ""]
-            )
+            do throws(StoreError) {
+                let next = try await tend(thread, retention, now)
+                _ = try await run(
+                    RetentionScripts.settle,
+                    [keys.sweep],
+                    [RedisArgument(thread), RedisArgument(lease), next.map { RedisArgument($0) } ?? ""]
+                )
+            } catch {
+                failure = failure ?? error
+            }
         }
+        if let failure { throw failure }
         return threads.count
     }
 

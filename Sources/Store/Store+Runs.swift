@@ -66,6 +66,7 @@ extension Store {
         if isTold { try await expectWebhook(of: id, on: thread) }
         let (outcome, values) = try await announcing(
             QueueEntry(thread: thread, run: id, tenant: tenant),
+            within: queueLimit,
             RunScripts.execute,
             threadKeys(thread) + [keys.idempotency(thread, method, tenant, key)],
             runArguments(thread, id) + [
@@ -109,6 +110,8 @@ extension Store {
         case "busy": throw StoreError(.busy, "run \(other) is active on thread \(thread)")
         case "missing": throw .threadNotFound(thread)
         case "mismatch": throw .keyReused(key)
+        case "full" where !other.isEmpty:
+            throw StoreError(.exhausted, "run \(other) was told \(Self.pendingLimit) things already")
         case "full": throw StoreError(.exhausted, "\(Self.pendingLimit) runs wait on thread \(thread) already")
         default: throw .unexpected(.simple(outcome), of: "execute")
         }
@@ -195,7 +198,8 @@ extension Store {
         for reply in await redis.send(pipeline: [announcement(of: item), cancel]) {
             do { values.append(try reply.get()) } catch { throw StoreError(error) }
         }
-        try await settle(item, QueueChange(try Self.outcome(values[1], of: RunScripts.cancel).values))
+        let change = QueueChange(try Self.outcome(values[1], of: RunScripts.cancel).values)
+        try await settle(item, seenAt: Self.announced, change)
         return try await run(thread, id)
     }
 
@@ -206,6 +210,7 @@ extension Store {
         let (thread, id) = (request.threadID, request.runID)
         let (outcome, values) = try await announcing(
             QueueEntry(thread: thread, run: id, tenant: try await run(thread, id).tenant),
+            refused: 1,
             RunScripts.answer,
             threadKeys(thread),
             runArguments(thread, id) + [RedisArgument(request.callID), RedisArgument(request.text)]

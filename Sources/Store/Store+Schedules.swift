@@ -6,6 +6,8 @@ internal import Redis
 extension Store {
     /// How many schedules a thread may have.
     static let scheduleLimit = 100
+    /// When a single run for which there was no room is tried again, in milliseconds.
+    private static let scheduleRetry: Int64 = 60_000
 
     /// - Throws: `.notFound`; `.invalid` where it is not said when, or not understood; `.exhausted`; `.unavailable`.
     public func schedule(
@@ -37,7 +39,8 @@ extension Store {
                 RedisArgument(Self.scheduleLimit),
             ]
         )
-        switch try await announcing(item, add, then: due(item, at: schedule.nextAt), of: ScheduleScripts.add).outcome {
+        let replies = try await announcing(item, add, then: due(item, at: schedule.nextAt))
+        switch try Self.outcome(replies[0], of: ScheduleScripts.add).outcome {
         case "ok": return schedule
         case "full": throw StoreError(.exhausted, "thread \(thread) has \(Self.scheduleLimit) schedules already")
         default: throw .threadNotFound(thread)
@@ -115,17 +118,22 @@ extension Store {
             schedule.lastError = ""
         } catch  where error.code == .notFound {
             return nil
+        } catch  where error.code == .exhausted && schedule.cron.isEmpty {
+            // There is room later.
+            return now + Self.scheduleRetry
         } catch  where error.code == .busy || error.code == .exhausted {
             schedule.lastError = error.message
         }
         let next = schedule.cron.isEmpty ? nil : try Cron(schedule.cron).next(after: now / 1000).map { $0 * 1000 }
         schedule.nextAt = next ?? 0
+        // One that had its one time and was refused stays to be seen, with the reason.
+        let isKept = next == nil && !schedule.lastError.isEmpty
         _ = try await self.run(
             ScheduleScripts.advance,
             [key],
             [
                 RedisArgument(entry.run), RedisArgument(time), RedisArgument(schedule.serialized()),
-                next.map { RedisArgument($0) } ?? "",
+                next.map { RedisArgument($0) } ?? (isKept ? "never" : ""),
             ]
         )
         return next

@@ -79,6 +79,7 @@ struct BusyThreadTests {
             try await RunLog(run: before, store: store).finish(RunEnd(.completed, messages: ["kept"], memory: "old"))
             let undone = try await execute(store, thread, "undone")
             let run = try #require(try await store.claimNext(for: "w"))
+            try await RunLog(run: run, store: store).record(["a step"], memory: "half new")
             _ = try await execute(store, thread, "instead", "rollback")
             // It may have been done just then: that makes no difference.
             try await RunLog(run: run, store: store).finish(
@@ -92,6 +93,41 @@ struct BusyThreadTests {
             let end = try #require(events.last { $0.final })
             #expect(rolledBack.runID == undone.runID && rolledBack.seq == end.seq + 1 && end.runID == undone.runID)
             #expect(events.map(\.seq) == Array(1...UInt64(events.count)))
+        }
+    }
+
+    @Test func `what a run has kept is its next attempt's, and with its end the thread's`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await thread(store)
+            let first = try await execute(store, thread, "first")
+            let run = try #require(try await store.claimNext(for: "w"))
+            try await RunLog(run: run, store: store).record(["a step"], memory: "new")
+            let fork = try await store.fork(ForkThreadRequest(threadID: thread)).threadID
+            _ = try await execute(store, fork, "in the fork")
+            #expect(try await store.claimNext(for: "w")?.memory == "")
+            _ = try await store.loseWorkers()
+            var again: ClaimedRun?
+            for entry in try await store.takeOver(for: "v", count: 2) where entry.run == first.runID {
+                again = try await store.claim(entry, maxAttempts: 3)
+            }
+            #expect(again?.memory == "new")
+            _ = try await store.cancel(thread, first.runID)
+            for entry in try await store.takeOver(for: "u", count: 2) where entry.run == first.runID {
+                #expect(try await store.claim(entry, maxAttempts: 3) == nil)
+            }
+            #expect(try await store.run(thread, first.runID).status == "cancelled")
+            _ = try await execute(store, thread, "second")
+            #expect(try await store.claimNext(for: "w")?.memory == "new")
+        }
+    }
+
+    @Test func `a run is told a bounded number of things`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await thread(store)
+            let run = try await execute(store, thread, "first")
+            for _ in 0..<100 { _ = try await execute(store, thread, "more", "steer") }
+            let error = await #expect(throws: StoreError.self) { try await execute(store, thread, "more", "steer") }
+            #expect(error?.code == .exhausted && error?.message.contains(run.runID) == true)
         }
     }
 

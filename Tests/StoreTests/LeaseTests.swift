@@ -136,6 +136,77 @@ struct LeaseTests {
         }
     }
 
+    // MARK: Leases that are gone
+
+    @Test func `a run that was claimed late, from a lease that is gone, goes on with the next worker`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            let still = try #require(try await store.takeNext(for: "a").first)
+            let next = try #require(try await store.takeOver(for: "b").first)
+            let claimed = try #require(try await store.claim(next, maxAttempts: 3))
+            try await RunLog(run: claimed, store: store).release()
+            // The first one wakes up and does not know that it has no lease.
+            let late = try #require(try await store.claim(still, maxAttempts: 3))
+            #expect(late.attempt == 2)
+            #expect(try await store.claimNext(for: "c")?.attempt == 3)
+            await #expect(throws: StoreError.self) {
+                try await RunLog(run: late, store: store).finish(RunEnd(.completed))
+            }
+            #expect(try await store.run(run.threadID, run.runID).status == "running")
+        }
+    }
+
+    @Test func `an entry that was given back by who had just lost the run again is not the last of it`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            _ = try await store.claimNext(for: "a")
+            let second = try #require(try await store.takeOver(for: "b").first)
+            #expect(try await store.claim(second, maxAttempts: 9)?.attempt == 2)
+            let third = try #require(try await store.takeOver(for: "a").first)
+            try await store.postpone(third)
+            #expect(try await store.queueStats().held == 0)
+            _ = try await store.sweep(every: .seconds(1))
+            let again = try #require(try await store.claimNext(for: "c"))
+            #expect(again.runID == run.runID && again.attempt == 3)
+        }
+    }
+
+    @Test func `a cancelled run whose lease is gone ends`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            _ = try await store.claimNext(for: "a")
+            _ = try await store.redis.send(RedisCommand("DEL", store.queueKey("leases")))
+            #expect(try await store.cancel(run.threadID, run.runID).status == "cancelling")
+            let item = RedisArgument("run \(run.threadID) \(run.runID) default")
+            _ = try await store.redis.send(RedisCommand("ZADD", store.queueKey("due"), "1", item))
+            _ = try await store.sweep(every: .seconds(1))
+            let entry = try #require(try await store.takeNext(for: "b").first)
+            #expect(try await store.claim(entry, maxAttempts: 3) == nil)
+            #expect(try await store.run(run.threadID, run.runID).status == "cancelled")
+        }
+    }
+
+    @Test func `a sweeper that comes late leaves a time that was set meanwhile`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            let claimed = try #require(try await store.claimNext(for: "w"))
+            let item = DueItem.run(QueueEntry(thread: run.threadID, run: run.runID, tenant: "default"))
+            _ = try await store.redis.send(RedisCommand("ZADD", store.queueKey("due"), "5", RedisArgument(item.member)))
+            // It is under way, says the sweeper's look; then its worker puts it off.
+            try await RunLog(run: claimed, store: store).retry(RunEnd(.failed), after: .seconds(600), maxFailures: 3)
+            let score = RedisCommand("ZSCORE", store.queueKey("due"), RedisArgument(item.member))
+            let time = try await store.redis.send(score).string
+            try await store.settle(item, seenAt: 5, QueueChange())
+            #expect(try await store.redis.send(score).string == time)
+            var change = QueueChange()
+            change.again = 7
+            try await store.settle(item, seenAt: 5, change)
+            #expect(try await store.redis.send(score).string == time)
+            try await store.settle(item, seenAt: try #require(time.flatMap { Int64($0) }), QueueChange())
+            #expect(try await store.redis.send(score).isNull)
+        }
+    }
+
     // MARK: Outages
 
     @Test func `while nobody was heard of nobody is lost, and who comes back goes on`() async throws {

@@ -42,6 +42,84 @@ struct QueueTests {
         }
     }
 
+    @Test func `an entry that overtakes its run is looked at again, and forgotten if no run comes`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await store.initiate(InitiateThreadRequest()).thread.threadID
+            _ = try await store.redis.send(
+                RedisCommand("RPUSH", store.queueKey("ready:default"), RedisArgument("\(thread) early 0"))
+            )
+            _ = try await store.redis.send(RedisCommand("RPUSH", store.queueKey("ring"), "default"))
+            let entry = try #require(try await store.takeNext(for: "w").first)
+            #expect(try await store.claim(entry, maxAttempts: 3) == nil)
+            var stats = try await store.queueStats()
+            #expect(stats.held == 0 && stats.due == 1)
+            try await store.makeDue()
+            _ = try await store.sweep(every: .seconds(1))
+            stats = try await store.queueStats()
+            #expect(stats.ready == 0 && stats.due == 0)
+        }
+    }
+
+    @Test func `what cannot be looked at does not keep the rest waiting`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            try await store.loseQueue()
+            let broken = RedisArgument("thread:0:run:broken")
+            _ = try await store.redis.send(RedisCommand("SET", broken, "no hash"))
+            for item in ["run 0 broken default", "run \(run.threadID) \(run.runID) default"] {
+                _ = try await store.redis.send(RedisCommand("ZADD", store.queueKey("due"), "1", RedisArgument(item)))
+            }
+            await #expect(throws: StoreError.self) { try await store.sweep(every: .seconds(1)) }
+            #expect(try await store.claimNext(for: "w")?.runID == run.runID)
+        }
+    }
+
+    @Test func `requests that are refused leave nothing in the queue`() async throws {
+        try await withStore { store, _, _ in
+            let run = try await submit(store)
+            let before = try await store.queueStats()
+            for _ in 0..<50 {
+                let busy = await #expect(throws: StoreError.self) {
+                    try await store.execute(ExecuteRunRequest(threadID: run.threadID, task: "x", onBusy: "reject"))
+                }
+                #expect(busy?.code == .busy)
+                let nowhere = await #expect(throws: StoreError.self) {
+                    try await store.execute(ExecuteRunRequest(threadID: "none", task: "x"), tenant: "t")
+                }
+                #expect(nowhere?.code == .notFound)
+                _ = try await store.execute(ExecuteRunRequest(threadID: run.threadID, task: "x", onBusy: "steer"))
+            }
+            let after = try await store.queueStats()
+            #expect(after.ready == before.ready && after.tenants == 1 && after.due == before.due)
+            #expect(try await store.claimNext(for: "w")?.runID == run.runID)
+            let answer = AnswerRunRequest(threadID: run.threadID, runID: run.runID, text: "to nothing")
+            await #expect(throws: StoreError.self) { try await store.answer(answer) }
+            #expect(try await store.queueStats().ready == 0)
+        }
+    }
+
+    @Test func `a tenant in the ring who has nothing left does not stop the others`() async throws {
+        try await withStore { store, _, _ in
+            _ = try await store.redis.send(RedisCommand("RPUSH", store.queueKey("ring"), "gone"))
+            let run = try await submit(store)
+            #expect(try await store.claimNext(for: "w")?.runID == run.runID)
+        }
+    }
+
+    @Test func `of runs that were given up the oldest are forgotten`() async throws {
+        try await withStore { store, _, _ in
+            let fill = "for i = 1, 100000 do redis.call('ZADD', KEYS[1], i, 'run ' .. i .. ' default') end"
+            _ = try await store.redis.send(RedisCommand("EVAL", RedisArgument(fill), "1", store.queueKey("dead")))
+            let run = try await submit(store)
+            _ = try await store.claimNext(for: "w")
+            let lost = try #require(try await store.takeOver(for: "v").first)
+            #expect(try await store.claim(lost, maxAttempts: 1) == nil)
+            #expect(try await store.queueStats().dead == 100_000)
+            let newest = try await store.redis.send(RedisCommand("ZRANGE", store.queueKey("dead"), "-1", "-1")).array
+            #expect(newest?.first?.string == "\(run.threadID) \(run.runID) default")
+        }
+    }
+
     @Test func `an entry that comes twice starts nothing twice`() async throws {
         try await withStore { store, _, group in
             let run = try await submit(store)

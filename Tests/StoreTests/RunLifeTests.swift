@@ -233,6 +233,20 @@ struct RunLifeTests {
         }
     }
 
+    @Test func `a run that waits too long is timed out though no worker has room`() async throws {
+        try await withStore(queueLimit: .milliseconds(1)) { store, _, _ in
+            let first = try await submit(store)
+            let second = try await store.execute(ExecuteRunRequest(threadID: first.threadID, task: "2")).run
+            try await store.makeDue()
+            try await Task.sleep(for: .milliseconds(5))
+            for _ in 0..<3 { _ = try await store.sweep(every: .seconds(1)) }
+            for id in [first.runID, second.runID] {
+                #expect(try await store.run(first.threadID, id).status == "timed_out")
+            }
+            #expect(try await store.queueStats().due == 0)
+        }
+    }
+
     @Test func `a run's time counts over its attempts, without the time in which it waits for an answer`() async throws
     {
         try await withStore { store, _, _ in

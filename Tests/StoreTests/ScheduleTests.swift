@@ -115,6 +115,45 @@ struct ScheduleTests {
         }
     }
 
+    @Test func `a single run for which there is no room comes later`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await thread(store)
+            var runs: [Run] = []
+            let request = ExecuteRunRequest(threadID: thread, task: "x")
+            for _ in 0...100 { runs.append(try await store.execute(request).run) }
+            let schedule = try await store.schedule(ScheduleRunRequest(threadID: thread, task: "once", at: 1))
+            try await store.makeDue()
+            _ = try await store.sweep(every: .seconds(1))
+            #expect(try await store.schedules(thread).schedules == [schedule])
+            #expect(try await store.thread(thread).runCount == 101)
+            _ = try await store.cancel(thread, try #require(runs.last).runID)
+            try await store.makeDue()
+            _ = try await store.sweep(every: .seconds(1))
+            #expect(try await store.schedules(thread).schedules.isEmpty)
+            #expect(try await store.thread(thread).runCount == 102)
+        }
+    }
+
+    @Test func `a single run that the thread refuses leaves the reason behind, and comes no more`() async throws {
+        try await withStore { store, _, _ in
+            let thread = try await thread(store)
+            let busy = try await store.execute(ExecuteRunRequest(threadID: thread, task: "busy")).run
+            let request = ScheduleRunRequest(threadID: thread, task: "once", onBusy: "reject", at: 1)
+            let schedule = try await store.schedule(request)
+            try await store.makeDue()
+            _ = try await store.sweep(every: .seconds(1))
+            _ = try await store.cancel(thread, busy.runID)
+            let kept = try #require(try await store.schedules(thread).schedules.first)
+            #expect(kept.lastError.contains("is active") && kept.nextAt == 0)
+            let item = RedisArgument("schedule \(thread) \(schedule.scheduleID) default")
+            _ = try await store.redis.send(RedisCommand("ZADD", store.queueKey("due"), "1", item))
+            _ = try await store.sweep(every: .seconds(1))
+            #expect(try await store.thread(thread).runCount == 1)
+            try await store.deleteSchedule(DeleteScheduleRequest(threadID: thread, scheduleID: schedule.scheduleID))
+            #expect(try await store.schedules(thread).schedules.isEmpty)
+        }
+    }
+
     @Test func `a time at which the thread is busy says so in the schedule`() async throws {
         try await withStore { store, _, _ in
             let thread = try await thread(store)

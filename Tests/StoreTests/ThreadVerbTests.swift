@@ -132,6 +132,37 @@ struct ThreadVerbTests {
         }
     }
 
+    @Test func `a fork's attempts name the fork's own events`() async throws {
+        try await withStore { store, _, group in
+            let source = try await store.initiate(InitiateThreadRequest()).thread.threadID
+            let request = UpdateThreadRequest(threadID: source, title: "another")
+            _ = try await store.update(request, metadataLimit: 9)
+            _ = try await store.execute(ExecuteRunRequest(threadID: source, task: "x"))
+            let lost = RunLog(run: try #require(try await store.claimNext(for: "w")), store: store)
+            try await lost.text("half a sen")
+            try await lost.flush()
+            let entry = try #require(try await store.takeOver(for: "v").first)
+            let log = RunLog(run: try #require(try await store.claim(entry, maxAttempts: 3)), store: store)
+            try await log.text("a sentence")
+            try await log.finish(RunEnd(.completed))
+            let fork = try await store.fork(ForkThreadRequest(threadID: source)).threadID
+            for thread in [source, fork] {
+                var text: [(seq: UInt64, text: String)] = []
+                for event in try await store.log(thread, on: group.next()) {
+                    if case .run(let update)? = event.payload, update.discardFromSeq > 0 {
+                        text.removeAll { $0.seq >= update.discardFromSeq }
+                    }
+                    if case .taskAgentExecute(let progress)? = event.payload,
+                        case .textDelta(let delta)? = progress.progress
+                    {
+                        text.append((event.seq, delta.text))
+                    }
+                }
+                #expect(text.map(\.text) == ["a sentence"], "\(thread == fork ? "the fork" : "the source")")
+            }
+        }
+    }
+
     @Test func `a fork's stream is a thread's stream: nothing of it expires`() async throws {
         try await withStore { store, _, _ in
             let source = try await store.initiate(InitiateThreadRequest()).thread.threadID

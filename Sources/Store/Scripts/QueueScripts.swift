@@ -11,20 +11,36 @@ enum QueueScripts {
 
     private static let shared =
         Prelude.clock + #"""
-            -- Puts a run at the end of its tenant's list and wakes a worker that waits.
+            -- Puts a run at the end of its tenant's list and wakes a worker that waits. Returns what stands in the list.
             local function push(ready, ring, wake, tenant, entry)
-                if call('RPUSH', ready, entry .. ' ' .. string.format('%d', now)) == 1 then call('RPUSH', ring, tenant) end
+                local member = entry .. ' ' .. string.format('%d', now)
+                if call('RPUSH', ready, member) == 1 then call('RPUSH', ring, tenant) end
                 if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
+                return member
             end
 
             """#
 
-    /// A run is ready. KEYS ready list of its tenant, ring, wake, due. ARGV `thread run`, tenant.
+    /// A run is ready. KEYS ready list of its tenant, ring, wake, due. ARGV `thread run`, tenant, milliseconds after which it is to be
+    /// looked at if no worker has ended it by then (0: never). Answers what stands in the list.
     static let push = script(
         "push",
         #"""
-        push(KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[1])
-        call('ZREM', KEYS[4], 'run ' .. ARGV[1] .. ' ' .. ARGV[2])
+        local member, item = push(KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[1]), 'run ' .. ARGV[1] .. ' ' .. ARGV[2]
+        if ARGV[3] == '0' then call('ZREM', KEYS[4], item) else call('ZADD', KEYS[4], now + ARGV[3], item) end
+        return { 'ok', member }
+        """#
+    )
+
+    /// What was pushed is not ready after all. KEYS ready list of its tenant, ring, due. ARGV what stands in the list, tenant, `thread run`,
+    /// when it is to be looked at (empty: never; `-`: as it is). What a worker has taken meanwhile it will find out itself.
+    static let retract = script(
+        "retract",
+        #"""
+        call('LREM', KEYS[1], -1, ARGV[1])
+        if call('EXISTS', KEYS[1]) == 0 then call('LREM', KEYS[2], 0, ARGV[2]) end
+        local item = 'run ' .. ARGV[3] .. ' ' .. ARGV[2]
+        if ARGV[4] == '' then call('ZREM', KEYS[3], item) elseif ARGV[4] ~= '-' then call('ZADD', KEYS[3], ARGV[4], item) end
         return { 'ok' }
         """#
     )
@@ -72,9 +88,9 @@ enum QueueScripts {
                     call('DEL', KEYS[2])
                     break
                 end
-                local entry = call('LPOP', ARGV[4] .. tenant):match('^(%S+ %S+)') .. ' ' .. tenant
+                local entry = call('LPOP', ARGV[4] .. tenant)
                 if call('EXISTS', ARGV[4] .. tenant) == 1 then call('RPUSH', KEYS[1], tenant) end
-                lease('', '0', entry)
+                if entry then lease('', '0', entry:match('^(%S+ %S+)') .. ' ' .. tenant) end
             end
             return taken
             """#
@@ -83,16 +99,20 @@ enum QueueScripts {
     /// A run is out of a worker's hands, or was looked at, and something follows from it. KEYS leases or due, due, dead, ready list of the
     /// run to be put into the queue, ring, wake. ARGV the member to be taken out of the first, then of what follows, each empty if it
     /// does not: `thread run` to be put into the queue, its tenant, member to be looked at, when, member that was given up; whether
-    /// nothing is to be done where the member is not there (`1`, `0`): a lease is settled once, or by who has it by now.
+    /// nothing is to be done where the member is not there (`1`, `0`): a lease is settled once, or by who has it by now; the score at
+    /// which the member was looked at (or empty): at another one it stays as it is; how many may have been given up.
     static let settle = script(
         "settle",
         #"""
-        if ARGV[7] == '1' and not call('ZSCORE', KEYS[1], ARGV[1]) then return { 'ok' } end
-        if ARGV[2] ~= '' then
-            push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2])
-            call('ZREM', KEYS[2], 'run ' .. ARGV[2] .. ' ' .. ARGV[3])
+        local score = (ARGV[7] == '1' or ARGV[8] ~= '') and call('ZSCORE', KEYS[1], ARGV[1])
+        if ARGV[7] == '1' and not score then return { 'ok' } end
+        if ARGV[2] ~= '' then push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2]) end
+        if ARGV[6] ~= '' then
+            call('ZADD', KEYS[3], 'NX', now, ARGV[6])
+            call('ZREMRANGEBYRANK', KEYS[3], 0, -ARGV[9] - 1)
         end
-        if ARGV[6] ~= '' then call('ZADD', KEYS[3], 'NX', now, ARGV[6]) end
+        -- It was given another time while it was looked at.
+        if ARGV[8] ~= '' and tonumber(score or -1) ~= tonumber(ARGV[8]) then return { 'ok' } end
         if ARGV[4] ~= '' then call('ZADD', KEYS[2], ARGV[5], ARGV[4]) end
         if ARGV[1] ~= ARGV[4] then call('ZREM', KEYS[1], ARGV[1]) end
         return { 'ok' }

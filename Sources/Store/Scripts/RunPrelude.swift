@@ -54,7 +54,7 @@ enum RunPrelude {
                 if values[i] and values[i] ~= '0' then call('HINCRBY', metadata, names[i], values[i]) end
             end
             tell(id, values[5], 'run_' .. status, final)
-            call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers')
+            call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers', run .. ':memory')
         end
 
         -- The terminal transition of a run that no worker holds (any more). `update`: reason, or code and message.
@@ -68,9 +68,16 @@ enum RunPrelude {
             close(id, final, status, fields)
         end
 
-        -- A run that was paused had told what the conversation would gain if it went no further.
-        local function keep_conversation(id)
+        -- What the agent has kept becomes the thread's with the end of its run.
+        local function keep_memory(id)
+            local own = call('GET', runs .. id .. ':memory')
+            if own then call('SET', memory, own) end
+        end
+
+        -- A run that goes no further leaves its memory, and one that was paused had told what the conversation would gain then.
+        local function keep(id)
             if call('HEXISTS', runs .. id, 'rollback') == 1 then return end
+            keep_memory(id)
             for _, message in ipairs(call('LRANGE', runs .. id .. ':closing', 0, -1)) do call('RPUSH', messages, message) end
         end
 

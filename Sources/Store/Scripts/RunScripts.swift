@@ -4,7 +4,8 @@ internal import Redis
 /// keys and arguments.
 enum RunScripts {
     /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty:
-    /// as the thread has it), how many may wait, the request's fingerprint (empty without an idempotency key), seconds to keep the key, milliseconds it
+    /// as the thread has it), how many may wait (runs, and
+    /// what was said to a run), the request's fingerprint (empty without an idempotency key), seconds to keep the key, milliseconds it
     /// may wait (0: for ever), the run that this one repeats (or empty), its webhook, the webhook of runs whose thread has none either
     /// (each or empty), whether a webhook is expected (`1`, or empty). Answers `expect` where the thread's is not.
     static let execute = RunPrelude.script(
@@ -30,9 +31,12 @@ enum RunScripts {
             if active then
                 if on_busy == '' then on_busy = default_on_busy() end
                 if on_busy == 'reject' then return { 'busy', active } end
-                if on_busy == 'steer' and steer(active, task) then
-                    remember(active)
-                    return { 'steered', active }
+                if on_busy == 'steer' then
+                    if call('LLEN', runs .. active .. ':inputs') >= tonumber(ARGV[10]) then return { 'full', active } end
+                    if steer(active, task) then
+                        remember(active)
+                        return { 'steered', active }
+                    end
                 end
                 if on_busy == 'interrupt' or on_busy == 'rollback' then
                     supersede(active, on_busy)
@@ -119,7 +123,7 @@ enum RunScripts {
                 })
                 call('PUBLISH', ARGV[5], thread_id .. ' ' .. id .. ' ' .. reason)
             elseif state[1] ~= 'cancelling' then
-                keep_conversation(id)
+                keep(id)
                 conclude(id, 'cancelled', { reason = reason })
                 roll_back(id)
             end

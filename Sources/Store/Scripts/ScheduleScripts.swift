@@ -14,13 +14,16 @@ enum ScheduleScripts {
     )
 
     /// After a time has come: only who still finds that time goes on to the next one. KEYS schedules. ARGV id, the time that has come,
-    /// schedule, next time (empty: there is none).
+    /// schedule, next time (empty: there is none and the schedule goes; `never`: it stays to be seen).
     static let advance = RedisScript(
         name: "advance",
         source: #"""
             if redis.call('HGET', KEYS[1], ARGV[1] .. ':next') ~= ARGV[2] then return { 'ok' } end
             if ARGV[4] == '' then
                 redis.call('HDEL', KEYS[1], ARGV[1], ARGV[1] .. ':next')
+            elseif ARGV[4] == 'never' then
+                redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+                redis.call('HDEL', KEYS[1], ARGV[1] .. ':next')
             else
                 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3], ARGV[1] .. ':next', ARGV[4])
             end

@@ -6,8 +6,8 @@ enum WorkerScripts {
     /// A worker takes a run up, or a sweeper looks what is to become of it. Further ARGV the worker's lease (empty for a sweeper), the
     /// lease that was lost (empty where none was), how many workers a run may lose, whether this counts as one (`1`, `0`).
     ///
-    /// Answers `ok` and the run, or `none` and what follows: the run is not to be carried out now. `held` and a lease: the run is in the
-    /// hands of that one, not of the one that was lost; whether it is lost too is not known here. A lease claims a run once: when it comes
+    /// Answers `ok` and the run, or `none` and what follows: the run is not to be carried out now. `held`, a lease and the run's tenant: the
+    /// run is in the hands of that one, not of the one that was lost; whether it is lost too is not known here. A lease claims a run once: when it comes
     /// again, because the answer was lost, the answer is the same.
     static let claim = RunPrelude.script(
         "claim",
@@ -23,17 +23,18 @@ enum WorkerScripts {
         end
         -- A first attempt finds nothing that an earlier one has left.
         local function given(attempt)
-            local journal, answers = {}, {}
+            local journal, answers, own_memory = {}, {}, false
             if attempt > 1 then
                 journal, answers = call('LRANGE', run_key .. ':journal', 0, -1), call('HGETALL', run_key .. ':answers')
+                own_memory = call('GET', run_key .. ':memory')
             end
             return {
                 'ok', attempt, run[12], run[13], run[14], time - (run[15] or time) - (run[16] or 0), call('LRANGE', messages, 0, -1),
-                journal, call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1), answers,
+                journal, own_memory or call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1), answers,
             }
         end
         local function ended(outcome, update, gave_up)
-            keep_conversation(run_id)
+            keep(run_id)
             conclude(run_id, outcome, update)
             roll_back(run_id)
             if is_active then return none('', promote()) end
@@ -45,7 +46,9 @@ enum WorkerScripts {
         -- it is not among the dead letters, rather than no longer.
         if not status or terminal[status] then
             local id, tenant = queued()
-            return none('', id, tenant, lost ~= '' and run[10])
+            -- One that is not there yet may be on its way: what puts it into the queue can overtake what accepts it.
+            local again = not status and lease ~= '' and string.format('%d', time + 5000) or ''
+            return none(again, id, tenant, lost ~= '' and run[10])
         end
         if status == 'queued' then
             if run[6] and time >= tonumber(run[6]) and run[2] == '0' then
@@ -59,10 +62,8 @@ enum WorkerScripts {
             return ended('expired', { code = 'action_limit', message = 'nobody answered in time' })
         elseif lease ~= '' and run[11] == lease then
             return given(tonumber(run[2]))
-        elseif lost == '' then
-            return none()
         elseif (run[11] or '-') ~= lost then
-            return { 'held', run[11] or '-' }
+            return { 'held', run[11] or '-', run[5] }
         elseif status == 'cancelling' then
             return ended('cancelled', { reason = run[9] })
         elseif ARGV[8] == '1' then
@@ -107,7 +108,7 @@ enum WorkerScripts {
             else
                 call('HSET', run_key, 'batch', ARGV[6])
             end
-            if ARGV[8] ~= '' then call('SET', memory, ARGV[8]) end
+            if ARGV[8] ~= '' then call('SET', run_key .. ':memory', ARGV[8]) end
         end
         return { 'ok', call('LRANGE', run_key .. ':inputs', ARGV[7], -1) }
         """#
@@ -134,7 +135,7 @@ enum WorkerScripts {
         end
         local _, final = append(metadata, stream, live, events)
         if not run.rolls_back then
-            if ARGV[6] ~= '' then call('SET', memory, ARGV[6]) end
+            if ARGV[6] ~= '' then call('SET', memory, ARGV[6]) else keep_memory(run_id) end
             push_arguments(messages, at)
         end
         close(run_id, final, outcome, fields)

@@ -14,13 +14,17 @@ public final class Exchange {
     @exclusivity(unchecked) public var onWritable: (() -> Void)?
     /// Called exactly once, when the exchange has ended in both directions or was cut off.
     @exclusivity(unchecked) public var onClose: ((CloseReason) -> Void)?
-    /// Called when the server begins to shut down, so that an endless response can come to an end of its own.
-    @exclusivity(unchecked) public var onDrain: (() -> Void)?
+    /// Called when the server begins to shut down, so that an endless response can come to an end of its own. Where that
+    /// was before this is set, it is called in the loop's next turn, when whoever sets it is complete.
+    @exclusivity(unchecked) public var onDrain: (() -> Void)? {
+        didSet { if isDraining, onDrain != nil { drainSoon() } }
+    }
 
     /// Nil once closed, which is what makes every later call a no-op.
     @exclusivity(unchecked) private var transport: ExchangeTransport?
     @exclusivity(unchecked) private var body: InboundBody
     @exclusivity(unchecked) private var response = ResponseState.pending
+    @exclusivity(unchecked) private var isDraining = false
 
     private enum ResponseState { case pending, streaming, bodiless, finished }
 
@@ -181,7 +185,12 @@ extension Exchange {
     }
 
     func drain() {
+        isDraining = true
         onDrain?()
+    }
+
+    private func drainSoon() {
+        eventLoop.assumeIsolated().execute { self.onDrain?() }
     }
 
     /// Ends the exchange and lets go of every callback, and with them of whatever they hold.

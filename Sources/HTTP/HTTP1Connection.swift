@@ -37,6 +37,8 @@ final class HTTP1Connection: ChannelInboundHandler {
     private var turn = HTTP1Turn()
     private var phase = Phase.open
     private var isAdvancing = false
+    /// Whether a failure is among what waits, after which nothing can be parsed.
+    private var hasFailed = false
     private var isDraining = false
     private var isReading = false
     private var isFlushScheduled = false
@@ -102,7 +104,7 @@ final class HTTP1Connection: ChannelInboundHandler {
 // MARK: - Receiving
 
 extension HTTP1Connection {
-    var acceptsInput: Bool { phase == .open }
+    var acceptsInput: Bool { phase == .open && !hasFailed }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isReading = true
@@ -120,7 +122,7 @@ extension HTTP1Connection {
     }
 
     func receive(_ input: Input) {
-        guard phase == .open else { return }
+        guard acceptsInput else { return }
         partCount &+= 1
         progressed = true
         switch input {
@@ -128,19 +130,23 @@ extension HTTP1Connection {
             (awaitsHead, headIsPending) = (false, false)
         case .part(.end):
             awaitsHead = true
-        case .part(.body), .failure:
+        case .part(.body):
             break
+        case .failure:
+            hasFailed = true
         }
         waiting.append(input)
         advance()
-        updatePause()
     }
 
     /// Takes input until it belongs to a request whose turn has not come.
     private func advance() {
         guard !isAdvancing else { return }
         isAdvancing = true
-        defer { isAdvancing = false }
+        defer {
+            isAdvancing = false
+            updatePause()
+        }
         while phase == .open, exchange == nil || !turn.requestEnded, let input = waiting.popFirst() {
             switch input {
             case .part(.head(let head)): begin(head)
@@ -167,6 +173,7 @@ extension HTTP1Connection {
             let exchange = Exchange(request: request, transport: .http1(self), eventLoop: context.eventLoop)
             self.exchange = exchange
             unconsumed = 0
+            if isDraining { exchange.drain() }
             handler(exchange)
         } catch {
             fail(error)
@@ -174,9 +181,9 @@ extension HTTP1Connection {
     }
 
     private func receivedBody(_ bytes: ByteBuffer) {
+        pace.receive(bytes.readableBytes)
         guard !turn.responseEnded else { return }
         unconsumed += bytes.readableBytes
-        pace.receive(bytes.readableBytes)
         exchange?.received(bytes)
     }
 
@@ -327,7 +334,7 @@ extension HTTP1Connection: ServerConnection {
 
     func drain() {
         isDraining = true
-        guard let exchange else { return linger() }
+        guard let exchange, !turn.responseEnded else { return linger() }
         exchange.drain()
     }
 
@@ -351,7 +358,9 @@ extension HTTP1Connection: ServerConnection {
 
     /// A body that trickles is as bad as one that stays away.
     private func sweepPace(now: NIODeadline) {
-        guard phase == .open, let exchange, !turn.requestEnded, !isPaused, exchange.awaitsPeer, !turn.expectsContinue
+        // Also after the response: the rest of the request is passed over, but it has to come.
+        let isPeersTurn = exchange.map { $0.awaitsPeer || turn.responseEnded } ?? false
+        guard phase == .open, isPeersTurn, !turn.requestEnded, !isPaused, !turn.expectsContinue
         else { return pace.pause() }
         let period = limits.headerTimeout.timeAmount
         if pace.isTooSlow(now: now, period: period, bytesPerSecond: limits.minBodyRate) { fail(.bodyTimeout) }

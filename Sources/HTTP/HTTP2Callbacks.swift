@@ -64,6 +64,12 @@ enum HTTP2Callbacks {
             HTTP2Callbacks.call(user) { $0.sentFrame(header, code: code) }
             return 0
         }
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, error, user in
+            guard let frame else { return 0 }
+            let header = HTTP2Callbacks.header(frame)
+            HTTP2Callbacks.call(user) { $0.droppedFrame(header, error: error) }
+            return 0
+        }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
             HTTP2Callbacks.call(user) { $0.closedStream(id, code: code) }
             return 0

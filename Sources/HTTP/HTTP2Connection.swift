@@ -86,6 +86,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// Whether the peer has begun to speak HTTP/2.
     private(set) var settingsReceived = false
     private var shutdown = GracefulShutdown()
+    /// Whether the requests that there are, and those that still come, are told that the server stops.
+    private var isDraining = false
     /// When a connection that has ended its side is closed, should the peer not do it before.
     private var lingersUntil: NIODeadline?
     private var isUnavailable = false
@@ -389,7 +391,9 @@ extension HTTP2Connection {
         refusals?.note(refusal)
     }
 
+    /// Counts a frame of a client. A server is trusted, and its pings are no reason to leave it.
     private func count(_ frame: FloodGuard.Frame) {
+        guard case .server = role else { return }
         if !flood.admits(frame) { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
     }
 
@@ -417,6 +421,7 @@ extension HTTP2Connection {
         let transport = ExchangeTransport.http2(.passUnretained(stream))
         let exchange = Exchange(request: head, transport: transport, eventLoop: context.eventLoop, body: body)
         stream.sink = .server(exchange)
+        if isDraining { exchange.drain() }
         handler(exchange)
     }
 
@@ -575,6 +580,19 @@ extension HTTP2Connection {
         }
     }
 
+    /// A frame was dropped, for which its stream would wait for ever: such as a header list above what nghttp2 sends. What
+    /// was to go on a stream that has ended, or is being reset, is missed by nobody.
+    func droppedFrame(_ header: nghttp2_frame_hd, error: CInt) {
+        guard header.type == HTTP2Frame.headers, !Self.endErrors.contains(error) else { return }
+        withStream(header.stream_id) { $0.recordDropped() }
+    }
+
+    /// What nghttp2 says of frames that come too late.
+    private static let endErrors = [
+        NGHTTP2_ERR_STREAM_CLOSED.rawValue, NGHTTP2_ERR_STREAM_CLOSING.rawValue, NGHTTP2_ERR_STREAM_SHUT_WR.rawValue,
+        NGHTTP2_ERR_SESSION_CLOSING.rawValue,
+    ]
+
     /// nghttp2 wants neither to read nor to write after the last GOAWAY and the last stream.
     private func closeIfDone() {
         guard let session, let context, touched.isEmpty else { return }
@@ -601,7 +619,17 @@ extension HTTP2Connection {
 
 extension HTTP2Connection: ServerConnection {
     func drain() {
-        guard session != nil, shutdown.begin() else { return }
+        guard session != nil, !isDraining else { return }
+        isDraining = true
+        goAway()
+        // Of a copy: what is visited may come back here.
+        let streams = self.streams
+        streams.visitAll { $0.sink.drain() }
+    }
+
+    /// Begins to end the connection in good order, unless that has begun.
+    private func goAway() {
+        guard shutdown.begin() else { return }
         switch role {
         case .server:
             submit { nghttp2_submit_shutdown_notice($0) }
@@ -610,9 +638,6 @@ extension HTTP2Connection: ServerConnection {
             if shutdown.end() { submitGoAway() }
         }
         isUnavailable = true
-        // Of a copy: what is visited may come back here.
-        let streams = self.streams
-        streams.visitAll { $0.sink.drain() }
     }
 
     func ping() {
@@ -687,6 +712,6 @@ extension HTTP2Connection: ServerConnection {
         }
         let since = idleSince ?? now
         idleSince = since
-        if now - since >= limits.idleTimeout.timeAmount { drain() }
+        if now - since >= limits.idleTimeout.timeAmount { goAway() }
     }
 }

@@ -80,6 +80,8 @@ final class HTTP2Stream {
         static let closed = Events(rawValue: 16)
         /// This side has sent its end while the peer is still sending.
         static let answeredEarly = Events(rawValue: 32)
+        /// A head or trailers of this side cannot be sent.
+        static let dropped = Events(rawValue: 64)
     }
 
     init(id: Int32, connection: HTTP2Connection) {
@@ -153,6 +155,10 @@ extension HTTP2Stream {
         if !remoteEnded { record(.answeredEarly) }
     }
 
+    func recordDropped() {
+        record(.dropped)
+    }
+
     private func record(_ event: Events) {
         if events.isEmpty { link?._withUnsafeGuaranteedRef { $0.touch(self) } }
         events.insert(event)
@@ -221,6 +227,8 @@ extension HTTP2Stream {
         if events.contains(.writable) { deliverWritable() }
         if events.contains(.closed) {
             close(closeReason)
+        } else if events.contains(.dropped) {
+            abort(NGHTTP2_INTERNAL_ERROR)
         } else if events.contains(.answeredEarly) {
             abort(NGHTTP2_NO_ERROR)
         }

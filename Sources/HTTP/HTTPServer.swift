@@ -206,8 +206,9 @@ extension HTTPServer {
             refusals: refusals
         )
         connection.onClose = { [unowned connection] in loop.remove(connection) }
-        loop.add(connection)
         try channel.pipeline.syncOperations.addHandler(connection)
+        // Not before: a loop that is draining has the connection tell its peer at once, which takes a session.
+        if connection.session != nil { loop.add(connection) }
     }
 
     private func installHTTP1(on channel: any Channel, loop: LoopContext, refusals: RefusalLog) throws {

@@ -1,7 +1,8 @@
-import HTTP
 import NIOCore
 import NIOPosix
 import Testing
+
+@testable import HTTP
 
 /// Raw bytes of HTTP/1 against a real socket.
 @Suite(.timeLimit(.minutes(1))) struct HTTP1Tests {
@@ -184,6 +185,66 @@ import Testing
             trickle.cancel()
             _ = await trickle.result
         }
+    }
+
+    /// Whoever is answered before the request has come has to send it all the same, or make room.
+    @Test func bodyThatStaysAwayAfterTheAnswerEndsTheConnection() throws {
+        let bench = try ConnectionBench.http1 { $0.respond(ResponseHead(status: 404)) }
+        try bench.receive("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        #expect(bench.text.hasPrefix("HTTP/1.1 404 "))
+        let start = NIODeadline.now()
+        bench.connection.sweep(now: start)
+        try bench.receive("01234")
+        #expect(bench.isOpen)
+        bench.connection.sweep(now: start + HTTPLimits().headerTimeout.timeAmount)
+        try bench.run()
+        #expect(!bench.isOpen)
+    }
+
+    @Test func drainDoesNotWaitForTheRestOfARequestThatIsAnswered() async throws {
+        try await withServer { exchange in
+            exchange.respond(ResponseHead(status: 404))
+        } _: { port, server in
+            let connection = try await RawConnection.connect(port: port)
+            try await connection.send("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+            _ = await connection.receive { $0.contains("404") }
+            // Far beyond the time that this test has.
+            await server.shutdown(grace: .seconds(600))
+        }
+    }
+
+    @Test func requestsThatWaitedForOneAnswerAreFollowedByOthers() async throws {
+        let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        let answer = "HTTP/1.1 204 "
+        try await withServer { exchange in
+            guard exchange.request.path == "/slow" else { return exchange.respond(ResponseHead(status: 204)) }
+            let waiting = NIOLoopBound(exchange, eventLoop: exchange.eventLoop)
+            exchange.eventLoop.scheduleTask(in: .milliseconds(300)) {
+                waiting.value.respond(ResponseHead(status: 204))
+            }
+        } _: { port, _ in
+            let connection = try await RawConnection.connect(port: port)
+            let slow = "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+            try await connection.send(slow + String(repeating: get, count: 40))
+            _ = await connection.receive { $0.split(separator: answer).count == 41 }
+            try await connection.send(get)
+            let all = await connection.receive { $0.split(separator: answer).count == 42 }
+            #expect(all.split(separator: answer).count == 42)
+        }
+    }
+
+    @Test func answerInProgressOutlivesWhatFollowsABrokenRequest() throws {
+        var exchanges: [Exchange] = []
+        let bench = try ConnectionBench.http1 { exchanges.append($0) }
+        try bench.receive("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nokgarbage\r\n\r\n")
+        try bench.receive("more garbage\r\n\r\n")
+        #expect(bench.isOpen && bench.sent.isEmpty)
+        try #require(exchanges.first).respond(ResponseHead(status: 200))
+        try bench.run()
+        let answers = bench.text.split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
+        #expect(answers == ["200", "400"])
+        #expect(bench.text.contains("connection: close"))
+        #expect(!bench.connection.acceptsInput && exchanges.count == 1)
     }
 
     @Test func silentConnectionIsClosed() async throws {

@@ -251,6 +251,49 @@ import Testing
         }
     }
 
+    /// A server is not a peer that has to be kept at bay, and its pings come for as long as the connection lasts.
+    @Test func clientAnswersAnyNumberOfPings() throws {
+        var limits = HTTPLimits()
+        limits.floodBurst = 10
+        let bench = try ConnectionBench.http2(.client, limits: limits)
+        try bench.receive(Self.frame(4, stream: 0, []))
+        for number in 0..<100 { try bench.receive(Self.frame(6, stream: 0, [UInt8(number), 0, 0, 0, 0, 0, 0, 0])) }
+        #expect(bench.count(Self.frame(6, flags: 1, stream: 0, [99, 0, 0, 0, 0, 0, 0, 0])) == 1)
+        #expect(bench.isOpen && bench.connection.isAvailable)
+    }
+
+    /// nghttp2 drops a header list above 64 KiB and says so to nobody but who asks.
+    @Test(arguments: [true, false]) func headersThatCannotBeSentEndTheirStream(inHead: Bool) throws {
+        var reasons: [CloseReason] = []
+        let long: HTTPHeaders = ["a": String(repeating: "x", count: 100_000)]
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                exchange.onClose = { reasons.append($0) }
+                exchange.start(ResponseHead(status: 200, headers: inHead ? long : HTTPHeaders()))
+                exchange.write(ByteBuffer(string: "body"))
+                exchange.finish(trailers: inHead ? HTTPHeaders() : long)
+            }
+        )
+        try bench.receive(Self.preface + Self.frame(1, flags: 5, stream: 1, Self.get))
+        #expect(bench.count(Self.frame(3, stream: 1, [0, 0, 0, 2])) == 1)
+        #expect(reasons == [.reset(2)])
+        // The connection goes on, and so does what compresses its headers.
+        try bench.receive(Self.frame(1, flags: 5, stream: 3, Self.get))
+        #expect(bench.count(Self.frame(3, stream: 3, [0, 0, 0, 2])) == 1)
+    }
+
+    @Test func headThatAResetOvertakesIsMissedByNobody() throws {
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                exchange.respond(ResponseHead(status: 200))
+                exchange.reset()
+            }
+        )
+        try bench.receive(Self.preface + Self.frame(1, flags: 5, stream: 1, Self.get))
+        #expect(bench.count(Self.frame(3, stream: 1, [0, 0, 0, 8])) == 1)
+        #expect(bench.count(Self.frame(3, stream: 1, [0, 0, 0, 2])) == 0)
+    }
+
     @Test func refusalsAreCountedAndTheFirstIsLogged() {
         let recorder = Recorder()
         let logger = Logger(label: "test", factory: { _ in recorder })

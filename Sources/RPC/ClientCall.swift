@@ -22,6 +22,8 @@ final class ClientCall {
     private var sent = Sent()
     private var requestEnded = false
     private var response: ResponseHead?
+    /// Nil for a call that ends with its head, or is not answered in gRPC.
+    private var initial: Metadata?
     private var end: Status?
     private var attempts = 0
     private var timer: Scheduled<Void>?
@@ -113,14 +115,14 @@ final class ClientCall {
     }
 
     private func resumeHeadWaiters() {
-        guard response != nil || end != nil else { return }
+        guard initial != nil || end != nil else { return }
         let waiters = headWaiters
         headWaiters = []
         for waiter in waiters {
-            if let response {
-                waiter.resume(returning: Metadata(response.headers))
+            if initial == nil, let end, end.code != .ok {
+                waiter.resume(throwing: end)
             } else {
-                waiter.resume(throwing: end ?? .ok)
+                waiter.resume(returning: initial ?? Metadata())
             }
         }
     }
@@ -155,10 +157,12 @@ extension ClientCall {
         do throws(Status) {
             inbox.expect(try Compression.named(head.headers["grpc-encoding"]))
         } catch {
-            finish(Status(.internal, error.message))
+            return finish(Status(.internal, error.message))
         }
         // A head that is trailers as well is followed by its end, which tells everything.
-        if head.headers["grpc-status"] == nil { resumeHeadWaiters() }
+        guard head.headers["grpc-status"] == nil else { return }
+        initial = Metadata(head.headers)
+        resumeHeadWaiters()
     }
 
     private func received(_ bytes: ByteBuffer) {

@@ -22,7 +22,7 @@ final class Connector {
     private var attempt: EventLoopFuture<Void>?
     private var nextAttempt: Scheduled<Void>?
     private var backoff = ReconnectBackoff()
-    /// Connections in a row that the server gave up as soon as they were made.
+    /// Connections, since the last good one, that the server gave up as soon as they were made.
     private var fruitless = 0
     private var lastFailure = Status(.unavailable, "there is no connection")
 
@@ -99,16 +99,19 @@ extension Connector {
 
     private func connected(_ client: NIOLoopBound<HTTP2Client>) {
         // A server that is stopping may accept a connection only to go away; the one that takes its place is near.
-        fruitless = client.value.isAvailable ? 0 : fruitless + 1
-        guard fruitless < Self.maxFruitless else { return failed("the server is going away") }
-        backoff.succeeded()
+        if client.value.isAvailable {
+            fruitless = 0
+            backoff.succeeded()
+        } else {
+            fruitless += 1
+            guard fruitless < Self.maxFruitless else { return failed("the server is going away") }
+        }
         connection = client
         client.value.onChange = { self.advance() }
         advance()
     }
 
     private func failed(_ reason: String) {
-        fruitless = 0
         backoff.failed(at: .now(), chance: Double.random(in: 0...1))
         lastFailure = Status(.unavailable, "cannot connect to \(host):\(port): \(reason)")
         logger.debug("connecting failed", metadata: ["error": "\(reason)"])

@@ -45,6 +45,7 @@ struct InboundMessages {
                 messages.append(message)
             }
         } catch {
+            deframer.removeAll()
             return (messages, error)
         }
         return (messages, nil)

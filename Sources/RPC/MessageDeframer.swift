@@ -17,13 +17,22 @@ struct MessageDeframer {
 
     /// Bytes that were appended and not taken; zero at the end of a well-formed body.
     var count: Int { bytes.readableBytes }
+    /// Bytes of memory for them.
+    var capacity: Int { bytes.storageCapacity }
 
     mutating func append(_ more: ByteBuffer) {
         if count == 0 {
             bytes = more
         } else {
+            // What was taken is let go, or a body whose pieces never end with a message would be kept whole.
+            bytes.discardReadBytes()
             bytes.writeImmutableBuffer(more)
         }
+    }
+
+    /// What is broken is not gone beyond.
+    mutating func removeAll() {
+        bytes = ByteBuffer()
     }
 
     /// The next whole message, or nil until more has arrived.

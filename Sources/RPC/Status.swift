@@ -42,10 +42,16 @@ public struct Status: Error, Sendable, Equatable {
 }
 
 extension Status {
-    /// The trailers that carry this status.
+    /// Bytes of a message that travel. Encoded they are at most three times as many, for which every client has room:
+    /// most take 8 KiB of headers, and no more than 64 KiB can be sent.
+    private static let maxMessageBytes = 1024
+
+    /// The trailers that carry this status. Of a long message they carry the beginning.
     func trailers(_ trailing: Metadata = Metadata()) -> HTTPHeaders {
         var headers: HTTPHeaders = ["grpc-status": String(code.rawValue)]
-        if !message.isEmpty { headers.add("grpc-message", PercentEncoding.encode(message)) }
+        if !message.isEmpty {
+            headers.add("grpc-message", PercentEncoding.encode(message.prefix(utf8Count: Self.maxMessageBytes)))
+        }
         metadata.append(to: &headers)
         trailing.append(to: &headers)
         return headers
@@ -74,6 +80,16 @@ extension Status {
             case _: .unknown
             }
         self.init(code, "HTTP status \(httpStatus)")
+    }
+}
+
+extension String {
+    /// The beginning of the text, of at most so many bytes and with no character of Unicode cut in two.
+    fileprivate func prefix(utf8Count limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(startIndex, offsetBy: limit)
+        while utf8[end] & 0xC0 == 0x80 { utf8.formIndex(before: &end) }
+        return String(self[..<end])
     }
 }
 

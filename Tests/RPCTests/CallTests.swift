@@ -71,6 +71,56 @@ import Testing
         }
     }
 
+    /// Above 64 KiB nghttp2 would drop the trailers, and the caller wait for ever.
+    @Test func longMessageOfAStatusIsCut() async throws {
+        // A character of four bytes stands across the cut.
+        let message = String(repeating: "a", count: 1_022) + String(repeating: "😀", count: 70_000)
+        try await withChannel {
+            $0.unary("/t/Fail") { _, _ in throw Status(.notFound, message) }
+            $0.serverStreaming("/t/Stream") { _, _, stream in
+                stream.send(ByteBuffer())
+                stream.finish(Status(.notFound, message))
+            }
+        } _: { channel in
+            let failure = await #expect(throws: Status.self) {
+                try await channel.unary("/t/Fail", ByteBuffer(), timeout: .seconds(30))
+            }
+            #expect(failure == Status(.notFound, String(repeating: "a", count: 1_022)))
+            let call = try await channel.serverStreaming("/t/Stream", ByteBuffer(), timeout: .seconds(30))
+            let end = await #expect(throws: Status.self) { for try await _ in call {} }
+            #expect(end?.code == .notFound)
+        }
+    }
+
+    @Test func trailersThatCannotBeSentEndTheCall() async throws {
+        let long: Metadata = ["a": String(repeating: "x", count: 100_000)]
+        try await withChannel {
+            $0.unaryWithMetadata("/t/Long") { message, _ in Reply(message, trailingMetadata: long) }
+            $0.unary("/t/Echo") { message, _ in message }
+        } _: { channel in
+            let failure = await #expect(throws: Status.self) {
+                try await channel.unary("/t/Long", ByteBuffer(), timeout: .seconds(30))
+            }
+            #expect(failure?.code == .internal)
+            let reply = try await channel.unary("/t/Echo", ByteBuffer(string: "x"))
+            #expect(reply == ByteBuffer(string: "x"))
+        }
+    }
+
+    @Test func callThatFailsWithItsHeadHasNoInitialMetadata() async throws {
+        try await withChannel {
+            $0.serverStreaming("/t/Empty") { _, _, stream in stream.finish(.ok) }
+        } _: { channel in
+            let call = try await channel.serverStreaming("/t/None", ByteBuffer())
+            for _ in 0..<2 {
+                let failure = await #expect(throws: Status.self) { try await call.initialMetadata() }
+                #expect(failure?.code == .unimplemented)
+            }
+            let empty = try await channel.serverStreaming("/t/Empty", ByteBuffer())
+            #expect(try await empty.initialMetadata().isEmpty)
+        }
+    }
+
     @Test func serverStreamDeliversInOrderAndEnds() async throws {
         try await withChannel {
             $0.serverStreaming("/t/Count") { _, _, stream in

@@ -58,6 +58,39 @@ import Testing
         #expect(deframer.count == 0)
     }
 
+    /// No piece ends with a message, so that there is always something left over.
+    @Test func keepsNoMoreThanIsNotTaken() throws {
+        let message = framed(16 * 1024 - Framing.prefixLength)
+        var deframer = MessageDeframer(limit: 1_000_000)
+        deframer.append(ByteBuffer(bytes: message + message.prefix(1)))
+        let piece = ByteBuffer(bytes: message.dropFirst() + message.prefix(1))
+        var (taken, largest) = (0, 0)
+        for _ in 0..<4_096 {
+            while try deframer.next() != nil { taken += 1 }
+            deframer.append(piece)
+            largest = max(largest, deframer.capacity)
+        }
+        #expect(taken == 4_096 && deframer.count == message.count + 1)
+        #expect(largest < 1024 * 1024)
+    }
+
+    /// What comes behind a broken message in the same read is not to be had any more.
+    @Test func readerGetsWhatPrecedesABrokenMessageAndNothingAfterIt() async throws {
+        let inbox = MessageInbox(limit: 1_000, compression: .gzip)
+        var failures: [Status] = []
+        inbox.onFailure = { failures.append($0) }
+        inbox.receive(ByteBuffer(bytes: framed(1) + framed(3, flag: 1) + framed(2)))
+        let first = try await withCheckedThrowingContinuation { inbox.next($0) }
+        #expect(first.map(\.bytes.readableBytes) == [1])
+        for _ in 0..<2 {
+            let failure = await #expect(throws: Status.self) {
+                try await withCheckedThrowingContinuation { inbox.next($0) }
+            }
+            #expect(failure?.code == .internal)
+        }
+        #expect(failures.count == 1)
+    }
+
     @Test(arguments: Compression.allCases)
     func callsCarryCompressedMessages(compression: Compression) async throws {
         try await withServer {

@@ -77,6 +77,32 @@ import Testing
         }
     }
 
+    /// Connections that come to nothing are no success after which the next wait would be short again.
+    @Test func serverThatKeepsGoingAwayIsTriedLessAndLessOften() async throws {
+        let greeting = Frames.settings + Frames.goAway(last: nil)
+        let connections = Counter()
+        try await ScriptedPeer.serve(greeting: greeting, connections: connections) { _, stream in
+            Frames.reply(stream)
+        } _: { channel in
+            let failure = await #expect(throws: Status.self) {
+                try await channel.unary("/t/Any", ByteBuffer(), timeout: .seconds(4), waitsForReady: true)
+            }
+            #expect(failure?.code == .deadlineExceeded)
+            // Three at once, then after 0.2 s, 0.5 s, 1 s, 1.9 s and 3.2 s, or a fifth earlier.
+            #expect((3...10).contains(connections.value))
+        }
+    }
+
+    @Test func whatIsAnsweredByAProxyHasNoInitialMetadata() async throws {
+        try await ScriptedPeer.serve { _, stream in
+            Frames.badGateway(stream)
+        } _: { channel in
+            let call = try await channel.serverStreaming("/t/Any", ByteBuffer())
+            let failure = await #expect(throws: Status.self) { try await call.initialMetadata() }
+            #expect(failure == Status(.unavailable, "HTTP status 502"))
+        }
+    }
+
     /// Such as a proxy whose server is gone: there is no connection before the server has spoken.
     @Test func whoeverClosesBeforeItSpeaksIsNoServer() async throws {
         try await ScriptedPeer.listen { channel in

@@ -1,7 +1,6 @@
 import HTTP
 import NIOCore
 import NIOPosix
-import Synchronization
 
 @testable import RPC
 
@@ -49,19 +48,18 @@ final class ScriptedPeer: ChannelInboundHandler {
     }
 
     /// Listens for the length of `body`, with a channel to it.
+    ///
+    /// - Parameter connections: counts them.
     static func serve(
         greeting: [UInt8] = Frames.settings,
         keepAlive: KeepAlive? = nil,
+        connections: Counter = Counter(),
         _ script: @escaping Script,
         _ body: (RPCChannel) async throws -> Void
     ) async throws {
-        let count = Mutex(0)
         try await listen(keepAlive: keepAlive) { channel in
             channel.eventLoop.makeCompletedFuture {
-                let number = count.withLock { count in
-                    defer { count += 1 }
-                    return count
-                }
+                let number = connections.increment()
                 let peer = ScriptedPeer(number: number, greeting: greeting, script: script)
                 try channel.pipeline.syncOperations.addHandler(peer)
             }
@@ -108,6 +106,11 @@ enum Frames {
     static func reply(_ stream: UInt8) -> [UInt8] {
         responseHead(stream) + frame(0, stream: stream, [0, 0, 0, 0, 0])
             + frame(1, flags: 5, stream: stream, literal("grpc-status", "0"))
+    }
+
+    /// `:status` 502, by index 8 of the static table, without a body.
+    static func badGateway(_ stream: UInt8) -> [UInt8] {
+        frame(1, flags: 5, stream: stream, [8, 3] + Array("502".utf8) + literal("content-type", "text/plain"))
     }
 
     private static func literal(_ name: String, _ value: String) -> [UInt8] {

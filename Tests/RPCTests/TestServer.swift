@@ -59,7 +59,15 @@ func testChannel(port: Int, compression: Compression? = nil, keepAlive: KeepAliv
 final class Counter: Sendable {
     private let count = Mutex(0)
     var value: Int { count.withLock { $0 } }
-    func increment() { count.withLock { $0 += 1 } }
+
+    /// - Returns: the count before.
+    @discardableResult
+    func increment() -> Int {
+        count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
 }
 
 /// What came of one HTTP/2 request that is put together by hand.

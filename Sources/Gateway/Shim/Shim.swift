@@ -127,12 +127,14 @@ struct Shim: Sendable {
         case .unary(let handler):
             let method = endpoint.method
             let waiting = NIOLoopBound((exchange, answer), eventLoop: exchange.eventLoop)
-            exchange.eventLoop.begin {
+            let task = exchange.eventLoop.begin {
                 try await handler(message, caller)
             } then: { result in
                 let (exchange, answer) = waiting.value
                 self.finish(result, exchange, answer, method)
             }
+            // Nobody is left to answer.
+            if exchange.isClosed { task.cancel() } else { exchange.onClose = { _ in task.cancel() } }
         }
     }
 

@@ -10,6 +10,8 @@ struct RunWaiting: Sendable {
     /// After this the call is answered with the run as it is then.
     let limit: TimeAmount
 
+    /// Cancelling the task ends the wait, and with it what was watched for it alone.
+    ///
     /// - Parameter orForQuestion: return as well when the run asks something.
     func wait(_ thread: String, _ run: String, orForQuestion: Bool = false) async throws -> Run {
         let extent = try await store.extent(ofRun: run, on: thread)
@@ -19,12 +21,17 @@ struct RunWaiting: Sendable {
         let part = Viewer.Request.RunPart(id: run, start: extent.start, end: extent.end, ahead: extent.ahead)
         let request = Viewer.Request(start: .after(extent.newest), run: part)
         let loop = loops.next()
-        let watched = loop.submit {
+        let (sink, watched) = try await loop.submit {
             let sink = WaitingSink(on: loop, asks: orForQuestion)
             fanouts.fanout(on: loop).watch(thread, request, sink: sink)
-            return sink.watched(upTo: limit)
+            return (NIOLoopBound(sink, eventLoop: loop), sink.watched(upTo: limit))
+        }.get()
+        // A future does not hear of it when the task that waits for it is cancelled.
+        try await withTaskCancellationHandler {
+            try await watched.get()
+        } onCancel: {
+            loop.execute { sink.value.leave(StoreError(.unavailable, "the request was cancelled")) }
         }
-        try await watched.flatMap { $0 }.get()
         return try await store.run(thread, run)
     }
 }
@@ -63,8 +70,8 @@ private final class WaitingSink: EventSink {
         if let error { done.fail(error) } else { done.succeed() }
     }
 
-    private func leave() {
-        finish(nil)
+    func leave(_ error: StoreError? = nil) {
+        finish(error)
         observer?.sinkClosed()
     }
 }

@@ -212,6 +212,7 @@ extension BaudConfig.PeerLimits {
         settings.read(&headerBytes, "server.max_header_bytes", 1024...1_048_576)
         settings.read(&headerFields, "server.max_header_fields", 8...10_000)
         settings.read(&requestLineBytes, "server.max_request_line_bytes", 256...1_048_576)
+        settings.read(&unfinishedBytes, "server.max_unfinished_bytes", 1_048_576...1_099_511_627_776)
         settings.readSeconds(&preface, "server.preface_seconds", 1...3600)
         settings.readSeconds(&header, "server.header_seconds", 1...3600)
         settings.read(&bodyRate, "server.min_body_bytes_per_second", 0...1_048_576)

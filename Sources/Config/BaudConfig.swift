@@ -51,6 +51,8 @@ public struct BaudConfig: Sendable, Equatable {
         public var headerBytes = 16 * 1024
         public var headerFields = 100
         public var requestLineBytes = 8 * 1024
+        /// Bytes of unfinished requests, on all connections of one event loop together.
+        public var unfinishedBytes = 64 * 1024 * 1024
         /// From the opening of a connection to its first request or HTTP/2 preface.
         public var preface: Duration = .seconds(10)
         /// From the first byte of a request to the end of its header, in HTTP/1.

@@ -2,6 +2,9 @@
 public enum BodyError: Error, Sendable, Equatable {
     /// The body, declared or received, is longer than the reader's limit in bytes. Nothing more of it is read.
     case tooLarge(limit: Int)
+    /// All requests of its event loop that are not complete hold as much as they may together; see
+    /// ``HTTPLimits/maxUnfinishedBytes``. Nothing more of it is read.
+    case exhausted
     /// The peer broke the framing of the body; the text says how.
     case malformed(String)
     /// The stream or the connection ended before the body did.

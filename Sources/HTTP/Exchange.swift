@@ -25,6 +25,10 @@ public final class Exchange {
     @exclusivity(unchecked) private var body: InboundBody
     @exclusivity(unchecked) private var response = ResponseState.pending
     @exclusivity(unchecked) private var isDraining = false
+    private let budget: BodyBudget?
+    /// Whether the reader keeps the parts of the body until it has all of them, and how many bytes are held for that.
+    @exclusivity(unchecked) private var isKept = false
+    @exclusivity(unchecked) private var held = 0
 
     private enum ResponseState { case pending, streaming, bodiless, finished }
 
@@ -32,9 +36,11 @@ public final class Exchange {
         request: RequestHead,
         transport: ExchangeTransport,
         eventLoop: any EventLoop,
-        body: InboundBody = InboundBody()
+        body: InboundBody = InboundBody(),
+        budget: BodyBudget? = nil
     ) {
         self.body = body
+        self.budget = budget
         self.request = request
         self.transport = transport
         self.eventLoop = eventLoop
@@ -45,7 +51,7 @@ public final class Exchange {
     /// Collects the whole body, then calls `done` once.
     ///
     /// A body that is declared or turns out longer than `limit` bytes fails with ``BodyError/tooLarge(limit:)`` at once;
-    /// answer it (413): the rest is not read.
+    /// answer it (413): the rest is not read. The same goes for ``BodyError/exhausted`` (503).
     public func collectBody(upTo limit: Int, _ done: @escaping (Result<ByteBuffer, BodyError>) -> Void) {
         guard let transport else { return done(.failure(.disconnected)) }
         if let declared = request.contentLength, declared > limit {
@@ -53,6 +59,7 @@ public final class Exchange {
             return done(.failure(.tooLarge(limit: limit)))
         }
         transport.bodyWanted()
+        isKept = true
         perform(body.collect(upTo: limit, done))
     }
 
@@ -60,12 +67,17 @@ public final class Exchange {
     ///
     /// The peer may send 64 KiB ahead; each byte must be returned by ``consume(_:)`` for it to send more. A reader that
     /// does not consume thereby stops its sender.
+    ///
+    /// - Parameter isKept: whether the reader consumes at once and keeps everything until the end. What is kept so is bounded
+    ///   for all requests together, beyond which the end is ``BodyError/exhausted``.
     public func readBody(
+        isKept: Bool = false,
         onData: @escaping (ByteBuffer) -> Void,
         onEnd: @escaping (Result<Void, BodyError>) -> Void
     ) {
         guard let transport else { return onEnd(.failure(.disconnected)) }
         transport.bodyWanted()
+        self.isKept = isKept
         perform(body.stream(onData: onData, onEnd: onEnd))
     }
 
@@ -202,6 +214,7 @@ extension Exchange {
         let onClose = self.onClose
         (self.onClose, onWritable, onDrain) = (nil, nil, nil)
         body = InboundBody()
+        letGo()
         onClose?(reason)
     }
 
@@ -210,15 +223,36 @@ extension Exchange {
         case .none:
             break
         case .consume(let count):
+            guard hold(count) else { return perform(body.end(.failure(.exhausted))) }
             transport?.bodyConsumed(count)
         case .complete(let done, let result, let count):
+            letGo()
             if count > 0 { transport?.bodyConsumed(count) }
             done(result)
         case .deliver(let onData, let bytes):
+            guard hold(bytes.readableBytes) else { return perform(body.end(.failure(.exhausted))) }
             onData(bytes)
         case .deliverLast(let onData, let bytes, let onEnd, let result):
+            letGo()
             if let bytes { onData(bytes) }
             onEnd(result)
         }
+    }
+
+    /// Holds so many bytes of an unfinished body, if its reader keeps it; false where there is no room for them.
+    private func hold(_ count: Int) -> Bool {
+        guard isKept, let budget else { return true }
+        guard budget.take(count) else {
+            transport?.note(.bodies)
+            return false
+        }
+        held += count
+        return true
+    }
+
+    private func letGo() {
+        guard held > 0 else { return }
+        budget?.giveBack(held)
+        held = 0
     }
 }

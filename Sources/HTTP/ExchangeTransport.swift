@@ -32,6 +32,14 @@ enum ExchangeTransport {
         }
     }
 
+    /// Counts what the peer is refused.
+    func note(_ refusal: Refusal) {
+        switch self {
+        case .http1(let connection): connection.note(refusal)
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.connection?.note(refusal) }
+        }
+    }
+
     /// Sends a head, and with `endsStream` nothing after it.
     func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
         switch self {

@@ -29,6 +29,7 @@ final class HTTP1Connection: ChannelInboundHandler {
 
     private let limits: HTTPLimits
     private let scheme: String
+    private let bodies: BodyBudget
     private var refusals: RefusalLog
     private let handler: (Exchange) -> Void
     private var context: ChannelHandlerContext?
@@ -58,7 +59,14 @@ final class HTTP1Connection: ChannelInboundHandler {
         case closed
     }
 
-    init(limits: HTTPLimits, scheme: String, refusals: RefusalLog, handler: @escaping (Exchange) -> Void) {
+    init(
+        limits: HTTPLimits,
+        scheme: String,
+        bodies: BodyBudget,
+        refusals: RefusalLog,
+        handler: @escaping (Exchange) -> Void
+    ) {
+        self.bodies = bodies
         self.refusals = refusals
         self.limits = limits
         self.scheme = scheme
@@ -170,7 +178,12 @@ extension HTTP1Connection {
                 request,
                 isKeepAlive: head.isKeepAlive && !isDraining && !head.headers.contains(name: "upgrade")
             )
-            let exchange = Exchange(request: request, transport: .http1(self), eventLoop: context.eventLoop)
+            let exchange = Exchange(
+                request: request,
+                transport: .http1(self),
+                eventLoop: context.eventLoop,
+                budget: bodies
+            )
             self.exchange = exchange
             unconsumed = 0
             if isDraining { exchange.drain() }
@@ -278,6 +291,11 @@ extension HTTP1Connection {
 
     func abort() {
         close()
+    }
+
+    /// Counts what the peer is refused.
+    func note(_ refusal: Refusal) {
+        refusals.note(refusal)
     }
 
     private func responseEnded() {

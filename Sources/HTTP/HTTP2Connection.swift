@@ -41,6 +41,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let limits: HTTPLimits
     private let scratch: SendScratch
     private let memory: SessionMemory
+    /// Nil on a client, which has no requests to keep.
+    private let bodies: BodyBudget?
     private var refusals: RefusalLog?
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     private var remoteAddress: SocketAddress?
@@ -100,6 +102,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         limits: HTTPLimits,
         scratch: SendScratch,
         memory: SessionMemory,
+        bodies: BodyBudget? = nil,
         refusals: RefusalLog? = nil
     ) {
         self.refusals = refusals
@@ -108,6 +111,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.limits = limits
         self.scratch = scratch
         self.memory = memory
+        self.bodies = bodies
         flood = FloodGuard(burst: limits.floodBurst)
         silence = limits.keepAlive.map(SilenceWatch.init)
         advertisesStreamLimit = if case .server = role { true } else { false }
@@ -419,7 +423,13 @@ extension HTTP2Connection {
     func accept(_ head: RequestHead, body: InboundBody, on stream: HTTP2Stream) {
         guard case .server(let handler) = role, let context else { return }
         let transport = ExchangeTransport.http2(.passUnretained(stream))
-        let exchange = Exchange(request: head, transport: transport, eventLoop: context.eventLoop, body: body)
+        let exchange = Exchange(
+            request: head,
+            transport: transport,
+            eventLoop: context.eventLoop,
+            body: body,
+            budget: bodies
+        )
         stream.sink = .server(exchange)
         if isDraining { exchange.drain() }
         handler(exchange)

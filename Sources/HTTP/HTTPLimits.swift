@@ -12,6 +12,9 @@ public struct HTTPLimits: Sendable, Equatable {
     public var maxHeaderCount = 100
     /// Bytes of an HTTP/1 request target. Default 8 KiB.
     public var maxRequestLineBytes = 8 * 1024
+    /// Bytes of requests that are not complete, on all connections of one event loop together; the request that exceeds it
+    /// is refused. Default 64 MiB.
+    public var maxUnfinishedBytes = 64 * 1024 * 1024
     /// From a connection's opening to its first complete request line or HTTP/2 preface. Default 10 s.
     public var prefaceTimeout = Duration.seconds(10)
     /// From the first byte of an HTTP/1 request to the end of its header. Default 15 s.

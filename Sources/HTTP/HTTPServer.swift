@@ -86,8 +86,8 @@ public final class HTTPServer: Sendable {
         let identity = try await readIdentity()
         var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         for loop in group.makeIterator() {
-            loops[ObjectIdentifier(loop)] = try await loop.submit {
-                let context = LoopContext(eventLoop: loop)
+            loops[ObjectIdentifier(loop)] = try await loop.submit { [limits = configuration.limits] in
+                let context = LoopContext(eventLoop: loop, limits: limits)
                 context.start()
                 return NIOLoopBound(context, eventLoop: loop)
             }.get()
@@ -203,6 +203,7 @@ extension HTTPServer {
             limits: configuration.limits,
             scratch: loop.scratch,
             memory: loop.memory,
+            bodies: loop.bodies,
             refusals: refusals
         )
         connection.onClose = { [unowned connection] in loop.remove(connection) }
@@ -215,6 +216,7 @@ extension HTTPServer {
         let connection = HTTP1Connection(
             limits: configuration.limits,
             scheme: configuration.tls == nil ? "http" : "https",
+            bodies: loop.bodies,
             refusals: refusals,
             handler: handler
         )

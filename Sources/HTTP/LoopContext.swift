@@ -24,12 +24,14 @@ final class LoopContext {
     let eventLoop: any EventLoop
     let scratch = SendScratch()
     let memory = SessionMemory()
+    let bodies: BodyBudget
     private var connections: [ObjectIdentifier: any ServerConnection] = [:]
     private var nextSweep: Scheduled<Void>?
     private var isDraining = false
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, limits: HTTPLimits) {
         self.eventLoop = eventLoop
+        bodies = BodyBudget(limit: limits.maxUnfinishedBytes)
     }
 
     /// One timer for all connections: no timer per request, and a limit is exact to a second.

@@ -18,6 +18,8 @@ enum Refusal: String, CaseIterable {
     case timeout
     /// A stream above the number of those that may be open.
     case streams
+    /// A request whose body found no room among those that are not complete.
+    case bodies
     /// Too many frames that serve no request.
     case flood
     /// A request or a response that the peer left standing.

@@ -122,7 +122,7 @@ extension ServerStream {
         _ handler: @escaping (InboundMessage, RequestHead) -> Void
     ) {
         var request = SingleMessage(limit: limit, compression: options.compression)
-        exchange.readBody { bytes in
+        exchange.readBody(isKept: true) { bytes in
             self.exchange.consume(bytes.readableBytes)
             guard self.isOpen else { return }
             do throws(Status) {
@@ -131,8 +131,9 @@ extension ServerStream {
                 self.finish(error)
             }
         } onEnd: { result in
-            guard case .success = result, self.isOpen else { return }
+            guard self.isOpen else { return }
             do throws(Status) {
+                guard try Status.check(result) else { return }
                 handler(try request.end(), self.exchange.request)
             } catch {
                 self.finish(error)

@@ -14,9 +14,9 @@ struct SingleMessage {
     /// Takes a part of the request.
     mutating func append(_ bytes: ByteBuffer) throws(Status) {
         deframer.append(bytes)
-        while let next = try deframer.next() {
-            guard message == nil else { throw Status(.internal, "more than one message for a call that takes one") }
-            message = next
+        if message == nil { message = try deframer.next() }
+        if message != nil, deframer.count > 0 {
+            throw Status(.internal, "more than one message for a call that takes one")
         }
     }
 

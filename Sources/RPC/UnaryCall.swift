@@ -29,7 +29,7 @@ final class UnaryCall {
     func start() {
         exchange.onClose = { _ in self.closed() }
         timer = exchange.schedule(options) { self.finish(.failure(Status.deadlinePassed)) }
-        exchange.readBody(onData: { self.receive($0) }, onEnd: { self.receiveEnd($0) })
+        exchange.readBody(isKept: true, onData: { self.receive($0) }, onEnd: { self.receiveEnd($0) })
     }
 
     private func receive(_ bytes: ByteBuffer) {
@@ -43,8 +43,9 @@ final class UnaryCall {
     }
 
     private func receiveEnd(_ result: Result<Void, BodyError>) {
-        guard case .success = result, !isDone else { return }
+        guard !isDone else { return }
         do throws(Status) {
+            guard try Status.check(result) else { return }
             run(try request.end())
         } catch {
             finish(.failure(error))
@@ -89,6 +90,17 @@ final class UnaryCall {
 }
 
 extension Status {
+    /// Whether a request has come to its end; false where there is nobody left to answer.
+    ///
+    /// - Throws: what the caller of an unfinished one is told.
+    static func check(_ end: Result<Void, BodyError>) throws(Status) -> Bool {
+        switch end {
+        case .success: true
+        case .failure(.exhausted): throw Status(.resourceExhausted, "too many requests are unfinished")
+        case .failure(.tooLarge), .failure(.malformed), .failure(.disconnected): false
+        }
+    }
+
     /// What a caller is told of an error: a status as it is, and of anything else only that it happened.
     init(answering error: any Error, path: String, logger: Logger) {
         if let status = error as? Status {

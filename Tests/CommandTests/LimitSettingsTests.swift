@@ -19,6 +19,7 @@ struct LimitSettingsTests {
             max_header_bytes = 1503
             max_header_fields = 504
             max_request_line_bytes = 505
+            max_unfinished_bytes = 1048577
             preface_seconds = 506
             header_seconds = 507
             min_body_bytes_per_second = 508

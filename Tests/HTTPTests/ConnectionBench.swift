@@ -61,7 +61,13 @@ extension ConnectionBench<HTTP1Connection> {
         prepare: (HTTP1Connection) -> Void = { _ in },
         _ handler: @escaping (Exchange) -> Void
     ) throws -> ConnectionBench {
-        let connection = HTTP1Connection(limits: HTTPLimits(), scheme: "http", refusals: refusals, handler: handler)
+        let connection = HTTP1Connection(
+            limits: HTTPLimits(),
+            scheme: "http",
+            bodies: BodyBudget(limit: HTTPLimits().maxUnfinishedBytes),
+            refusals: refusals,
+            handler: handler
+        )
         prepare(connection)
         return try ConnectionBench(connection) { try $0.install(on: $1) }
     }
@@ -72,13 +78,15 @@ extension ConnectionBench<HTTP1Connection> {
 extension ConnectionBench<HTTP2Connection> {
     static func http2(
         _ role: HTTP2Connection.Role,
-        limits: HTTPLimits = HTTPLimits()
+        limits: HTTPLimits = HTTPLimits(),
+        bodies: BodyBudget? = nil
     ) throws -> ConnectionBench {
         let connection = HTTP2Connection(
             role: role,
             limits: limits,
             scratch: SendScratch(),
             memory: SessionMemory(),
+            bodies: bodies,
             refusals: refusals
         )
         return try ConnectionBench(connection) { try $1.addHandler($0) }

@@ -61,6 +61,8 @@ import Testing
         peer: nil
     )
 
+    private let budget = BodyBudget(limit: 1_000)
+
     /// Feeds the bytes in pieces, ends the connection and returns what it sent.
     private func run(
         _ bytes: [UInt8],
@@ -91,6 +93,7 @@ import Testing
     }
 
     private func check(_ ledger: Ledger, seed: Int) {
+        #expect(budget.held == 0, "seed \(seed)")
         #expect(ledger.closed.count == ledger.opened, "seed \(seed)")
         #expect(ledger.closed.values.allSatisfy { $0 == 1 }, "seed \(seed)")
     }
@@ -185,6 +188,7 @@ import Testing
                     limits: HTTPLimits(),
                     scratch: SendScratch(),
                     memory: SessionMemory(),
+                    bodies: budget,
                     refusals: refusals
                 )
                 try pipeline.addHandler(connection)
@@ -241,6 +245,7 @@ import Testing
                 let connection = HTTP1Connection(
                     limits: HTTPLimits(),
                     scheme: "http",
+                    bodies: budget,
                     refusals: refusals,
                     handler: ledger.serve
                 )

@@ -294,6 +294,28 @@ import Testing
         #expect(bench.count(Self.frame(3, stream: 1, [0, 0, 0, 2])) == 0)
     }
 
+    @Test func requestsThatAreNotCompleteShareOneBound() throws {
+        let budget = BodyBudget(limit: 1_000)
+        let bench = try ConnectionBench.http2(.server(echo), bodies: budget)
+        let part = [UInt8](repeating: UInt8(ascii: "a"), count: 600)
+        func begin(_ stream: Int) throws {
+            try bench.receive(Self.frame(1, flags: 4, stream: stream, Self.post))
+            try bench.receive(Self.frame(0, stream: stream, part))
+        }
+        try bench.receive(Self.preface)
+        try begin(1)
+        #expect(budget.held == 600 && !bench.text.contains("503"))
+        try begin(3)
+        #expect(budget.held == 600 && bench.text.contains("503"))
+        #expect(bench.count(Self.frame(3, stream: 3, [0, 0, 0, 0])) == 1)
+        try bench.receive(Self.frame(0, flags: 1, stream: 1, []))
+        #expect(budget.held == 0 && bench.text.contains("[aaa"))
+        try begin(5)
+        #expect(budget.held == 600)
+        try bench.receive(Self.frame(3, stream: 5, [0, 0, 0, 8]))
+        #expect(budget.held == 0)
+    }
+
     @Test func refusalsAreCountedAndTheFirstIsLogged() {
         let recorder = Recorder()
         let logger = Logger(label: "test", factory: { _ in recorder })

@@ -44,6 +44,8 @@ func withServer(
             exchange.respond(ResponseHead(status: 200), body: ByteBuffer(string: text))
         case .failure(.tooLarge):
             exchange.respond(ResponseHead(status: 413))
+        case .failure(.exhausted):
+            exchange.respond(ResponseHead(status: 503))
         case .failure(.malformed(let reason)):
             exchange.respond(ResponseHead(status: 400), body: ByteBuffer(string: reason))
         case .failure(.disconnected):

@@ -54,6 +54,26 @@ import Testing
         #expect(try await code(body: framed(3) + framed(3)) == "13")
     }
 
+    /// What follows the one message of a call is not waited for.
+    @Test func secondMessageIsRefusedAtItsFirstByte() async throws {
+        #expect(try await code(body: framed(3) + [0], endsStream: false) == "13")
+    }
+
+    @Test(arguments: ["/t/Unary", "/t/Stream"])
+    func messageThatFindsNoRoomAmongUnfinishedOnesIsRefused(path: String) async throws {
+        var limits = HTTPLimits()
+        limits.maxUnfinishedBytes = 100_000
+        try await withServer(limits: limits) {
+            $0.unary("/t/Unary") { message, _ in message }
+            $0.serverStreaming("/t/Stream") { _, _, stream in stream.finish(.ok) }
+        } _: { port, _ in
+            let large = try await rawCall(port: port, path, body: framed(1_000_000), endsStream: false)
+            #expect(large.code == "8")
+            let small = try await rawCall(port: port, path, body: framed(50_000))
+            #expect(small.code == "0")
+        }
+    }
+
     @Test func timeouts() async throws {
         for malformed in ["", "1", "S", "123456789S", "1x", "-1S", "1.5S"] {
             #expect(try await code(headers: [("grpc-timeout", malformed)]) == "13", "\(malformed)")

@@ -75,6 +75,8 @@ struct Shim: Sendable {
             case .failure(.tooLarge(let limit)):
                 let message = "the body is larger than \(limit) bytes (server.max_body_bytes)"
                 answer.fail(413, "body_too_large", message, on: exchange)
+            case .failure(.exhausted):
+                answer.fail(StoreError(.unavailable, "too many requests are unfinished"), on: exchange)
             case .failure(.malformed(let reason)): answer.fail(StoreError(.invalid, reason), on: exchange)
             case .failure(.disconnected): break
             }

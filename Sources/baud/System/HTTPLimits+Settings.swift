@@ -10,6 +10,7 @@ extension HTTPLimits {
         maxHeaderListBytes = server.limits.headerBytes
         maxHeaderCount = server.limits.headerFields
         maxRequestLineBytes = server.limits.requestLineBytes
+        maxUnfinishedBytes = server.limits.unfinishedBytes
         prefaceTimeout = server.limits.preface
         headerTimeout = server.limits.header
         minBodyRate = server.limits.bodyRate

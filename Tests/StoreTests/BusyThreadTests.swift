@@ -100,7 +100,8 @@ struct BusyThreadTests {
         try await withStore { store, _, _ in
             let thread = try await thread(store)
             let first = try await execute(store, thread, "first")
-            let run = try #require(try await store.claimNext(for: "w"))
+            let entry = try #require(try await store.takeNext(for: "w", lease: .seconds(600)).first)
+            let run = try #require(try await store.claim(entry, maxAttempts: 3))
             try await RunLog(run: run, store: store).record(["a step"], memory: "new")
             let fork = try await store.fork(ForkThreadRequest(threadID: thread)).threadID
             _ = try await execute(store, fork, "in the fork")

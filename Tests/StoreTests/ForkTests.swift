@@ -47,6 +47,24 @@ struct ForkTests {
         try await store.redis.send(RedisCommand(parts[0], parts.dropFirst().map { RedisArgument($0) }))
     }
 
+    @Test func `a run that ends while a fork is made is no part of it`() async throws {
+        try await withStore { store, _, _ in
+            let source = try await thread(store, runs: 100)
+            _ = try await store.execute(ExecuteRunRequest(threadID: source, task: "live"))
+            let entry = try #require(try await store.takeNext(for: "w", lease: .seconds(600)).first)
+            let live = try #require(try await store.claim(entry, maxAttempts: 3))
+            async let fork = store.fork(ForkThreadRequest(threadID: source))
+            // Its log is being copied.
+            while try await (send(store, "KEYS", "thread:*:stream").array ?? []).count < 2 {}
+            try await RunLog(run: live, store: store).finish(RunEnd(.completed, messages: ["too late"], memory: "new"))
+            let copy = try await fork
+            #expect(copy.runCount == 100)
+            _ = try await store.execute(ExecuteRunRequest(threadID: copy.threadID, task: "on"))
+            let next = try #require(try await store.claimNext(for: "w"))
+            #expect(next.messages.count == 200 && next.messages.last == "did 99" && next.memory.isEmpty)
+        }
+    }
+
     @Test func `a fork of many runs is whole, and no command of it is a large one`() async throws {
         try await withStore { store, _, _ in
             let source = try await thread(store, runs: 150)

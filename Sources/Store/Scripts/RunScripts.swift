@@ -3,11 +3,11 @@ internal import Redis
 /// What clients do with a thread's runs: each is one compare-and-set with the events that tell of it. See ``RunPrelude`` for the first
 /// keys and arguments.
 enum RunScripts {
-    /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty:
-    /// as the thread has it), how many may wait (runs, and
-    /// what was said to a run), the request's fingerprint (empty without an idempotency key), seconds to keep the key, milliseconds it
-    /// may wait (0: for ever), the run that this one repeats (or empty), its webhook, the webhook of runs whose thread has none either
-    /// (each or empty), whether a webhook is expected (`1`, or empty). Answers `expect` where the thread's is not.
+    /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active
+    /// (empty: as the thread has it), how many may wait (runs, and what was said to a run), the request's fingerprint (empty without an
+    /// idempotency key), seconds to keep the key, milliseconds it may wait (0: for ever), the run that this one repeats (or empty), its
+    /// webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected (`1`, or empty). Answers
+    /// `expect` where the thread's is not.
     static let execute = RunPrelude.script(
         "execute",
         stop + #"""

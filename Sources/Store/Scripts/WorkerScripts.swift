@@ -33,7 +33,7 @@ enum WorkerScripts {
                 journal, own_memory or call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1), answers,
             }
         end
-        local function ended(outcome, update, gave_up)
+        local function ended(outcome, update)
             keep(run_id)
             conclude(run_id, outcome, update)
             roll_back(run_id)

@@ -16,7 +16,7 @@ struct Agent {
     let files: ThreadFiles
     let memory: ThreadMemory
     var transcript: Transcript
-    let steps: StepClock
+    let clock: RunClock
     /// What goes on just now: `model`, `tool NAME CALL_ID`. After an error: what was stopped by it.
     private(set) var activity: [String] = []
     /// What is completed but not recorded, because the run is about to end with it.
@@ -67,7 +67,7 @@ struct Agent {
 
     private mutating func askModel() async throws {
         let step = Step(number: UInt32(transcript.turns + 1))
-        steps.begin()
+        clock.begin()
         activity = ["model"]
         try await log.progress(.stepStarted(step))
         let request = ModelRequest(

@@ -44,7 +44,7 @@ public struct AgentRunner: Sendable {
         } catch {
             return end(of: transcript, because: error, model: name, memory: nil)
         }
-        return try await withTimeLimits(run, agent.steps) { try await work(agent, model: name) }
+        return try await carryOut(agent, run, model: name)
     }
 
     private func makeAgent(_ run: ClaimedRun, log: RunLog, model: String, transcript: Transcript) async throws -> Agent
@@ -68,7 +68,7 @@ public struct AgentRunner: Sendable {
             files: files,
             memory: memory,
             transcript: transcript,
-            steps: StepClock(limit: settings.stepLimit)
+            clock: RunClock(stepLimit: settings.stepLimit)
         )
     }
 
@@ -123,50 +123,25 @@ public struct AgentRunner: Sendable {
     }
 
     /// The agent against the clocks. A run that is over time is cancelled and ends as `timed_out`.
-    private func withTimeLimits(
-        _ run: ClaimedRun,
-        _ steps: StepClock,
-        _ work: @escaping @Sendable () async throws -> RunEnd
-    ) async throws -> RunEnd {
-        try await withThrowingTaskGroup(of: Result<RunEnd, TimeIsOver>.self) { group in
-            group.addTask { .success(try await work()) }
-            group.addTask { [limit = settings.timeLimit] in
-                // Cancelled when the agent is done first.
-                try? await Task.sleep(for: limit - run.elapsed)
-                return .failure(TimeIsOver(word: "time_limit", what: "the run", limit: limit, setting: "run_limit"))
-            }
-            group.addTask { [limit = settings.stepLimit] in
-                await steps.run()
-                return .failure(TimeIsOver(word: "step_limit", what: "a step", limit: limit, setting: "step_limit"))
-            }
-            var end = RunEnd(.timedOut)
-            var over: TimeIsOver?
-            while let result = try await group.next() {
-                switch result {
-                case .success(let value): end = value
-                case .failure(let limit): over = over ?? limit
-                }
-                group.cancelAll()
-                if case .success = result { break }
-            }
-            // The run may have been cancelled, or done, just when its time was over; then that is how it ended.
-            guard let over, !Task.isCancelled, end.status != .completed else { return end }
-            end.status = .timedOut
-            (end.retryAfter, end.question) = (nil, nil)
-            end.error = Failure(code: over.word, message: over.message)
-            return end
-        }
+    private func carryOut(_ agent: Agent, _ run: ClaimedRun, model: String) async throws -> RunEnd {
+        let deadline = ContinuousClock.now + settings.timeLimit - run.elapsed
+        var (end, over) = try await agent.clock.limit({ try await work(agent, model: model) }, to: deadline)
+        // The run may have been cancelled, or done, just when its time was over; then that is how it ended.
+        guard let over, !Task.isCancelled, end.status != .completed else { return end }
+        end.status = .timedOut
+        (end.retryAfter, end.question) = (nil, nil)
+        end.error = failure(over)
+        return end
     }
-}
 
-/// Which of the limits a run has come to.
-private struct TimeIsOver: Error {
-    let word: String
-    let what: String
-    let limit: Duration
-    let setting: String
-
-    var message: String { "\(what) took longer than \(limit) (agent.\(setting)_seconds)" }
+    private func failure(_ over: RunClock.Limit) -> Failure {
+        let (code, what, limit, setting) =
+            switch over {
+            case .run: ("time_limit", "the run", settings.timeLimit, "run_limit_seconds")
+            case .step: ("step_limit", "a step", settings.stepLimit, "step_limit_seconds")
+            }
+        return Failure(code: code, message: "\(what) took longer than \(limit) (agent.\(setting))")
+    }
 }
 
 /// The absolute path without links; nil where there is nothing.

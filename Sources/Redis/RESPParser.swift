@@ -19,23 +19,27 @@ struct RESPLimits: Sendable {
 final class RESPParser {
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private let reader: UnsafeMutablePointer<redisReader>
-    private let sink: ReplySink
+    /// In memory of its own, because hiredis holds its address.
+    private let sink: UnsafeMutablePointer<ReplySink>
 
     /// - Parameter limits: beyond these ``next()`` throws.
     init(limits: RESPLimits) {
-        sink = ReplySink(limits: limits)
+        sink = .allocate(capacity: 1)
+        sink.initialize(to: ReplySink(limits: limits))
         functions = .allocate(capacity: 1)
         functions.initialize(to: Self.callbacks)
         guard let reader = redisReaderCreateWithFunctions(functions) else {
             preconditionFailure("out of memory")
         }
         self.reader = reader
-        reader.pointee.privdata = Unmanaged.passUnretained(sink).toOpaque()
+        reader.pointee.privdata = UnsafeMutableRawPointer(sink)
     }
 
     deinit {
         redisReaderFree(reader)
         functions.deallocate()
+        sink.deinitialize(count: 1)
+        sink.deallocate()
     }
 
     /// Adds received bytes; they are copied.
@@ -52,17 +56,17 @@ final class RESPParser {
     func next() throws(RedisError) -> RESPValue? {
         var reply: UnsafeMutableRawPointer?
         guard redisReaderGetReply(reader, &reply) == 0 else { throw failure() }
-        if reply != nil { return sink.take() }
+        if reply != nil { return sink.pointee.take() }
         // The reader has no limit of its own for a bulk string whose end has not come yet.
         let waiting = reader.pointee.len - reader.pointee.pos
-        guard waiting <= sink.limits.bytes + Self.framing else {
-            throw RedisError(.protocol, "a reply is larger than \(sink.limits.bytes) bytes")
+        guard waiting <= sink.pointee.limits.bytes + Self.framing else {
+            throw RedisError(.protocol, "a reply is larger than \(sink.pointee.limits.bytes) bytes")
         }
         return nil
     }
 
     private func failure() -> RedisError {
-        if let reason = sink.refusal { return RedisError(.protocol, reason) }
+        if let reason = sink.pointee.refusal { return RedisError(.protocol, reason) }
         let text = withUnsafeBytes(of: reader.pointee.errstr) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
@@ -74,17 +78,18 @@ final class RESPParser {
 
     private static let callbacks = redisReplyObjectFunctions(
         createString: { task, bytes, count in
-            ReplySink.of(task)?.string(kind: task?.pointee.type, UnsafeRawBufferPointer(start: bytes, count: count))
+            let bytes = UnsafeRawBufferPointer(start: bytes, count: count)
+            return ReplySink.of(task)?.pointee.string(kind: task?.pointee.type, bytes)
         },
-        createArray: { task, count in ReplySink.of(task)?.add(.array(Int(count))) },
-        createInteger: { task, number in ReplySink.of(task)?.add(.integer(number)) },
-        createNil: { task in ReplySink.of(task)?.add(.null) },
+        createArray: { task, count in ReplySink.of(task)?.pointee.add(.array(Int(count))) },
+        createInteger: { task, number in ReplySink.of(task)?.pointee.add(.integer(number)) },
+        createNil: { task in ReplySink.of(task)?.pointee.add(.null) },
         freeObject: { _ in }
     )
 }
 
 /// Receives the elements of one reply from hiredis' callbacks, outermost first.
-private final class ReplySink {
+private struct ReplySink {
     enum Token {
         case null
         case integer(Int64)
@@ -99,18 +104,21 @@ private final class ReplySink {
     private(set) var refusal: String?
     private var tokens: [Token] = []
     /// All bulk strings of the reply, one behind the other.
-    private var arena = ByteBuffer()
+    private var arena: [UInt8] = []
     private var announced = 1
+
+    /// What is kept for the next reply; more is given back.
+    private static let keptTokens = 4096
+    private static let keptBytes = 64 * 1024
 
     init(limits: RESPLimits) { self.limits = limits }
 
-    static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplySink? {
-        guard let object = task?.pointee.privdata else { return nil }
-        return Unmanaged<ReplySink>.fromOpaque(object).takeUnretainedValue()
+    static func of(_ task: UnsafePointer<redisReadTask>?) -> UnsafeMutablePointer<ReplySink>? {
+        task?.pointee.privdata?.assumingMemoryBound(to: ReplySink.self)
     }
 
     /// Returns what hiredis takes for the new object: any address but null, which means "refused".
-    func add(_ token: Token) -> UnsafeMutableRawPointer? {
+    mutating func add(_ token: Token) -> UnsafeMutableRawPointer? {
         if case .array(let count) = token {
             announced += count
             guard count >= 0, announced <= limits.elements else {
@@ -122,8 +130,8 @@ private final class ReplySink {
         return UnsafeMutableRawPointer(bitPattern: 1)
     }
 
-    func string(kind: CInt?, _ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
-        guard arena.readableBytes + bytes.count <= limits.bytes else {
+    mutating func string(kind: CInt?, _ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
+        guard arena.count + bytes.count <= limits.bytes else {
             refusal = "a reply is larger than \(limits.bytes) bytes"
             return nil
         }
@@ -131,24 +139,24 @@ private final class ReplySink {
         case REDIS_REPLY_STATUS: return add(.simple(String(decoding: bytes, as: UTF8.self)))
         case REDIS_REPLY_ERROR: return add(.error(String(decoding: bytes, as: UTF8.self)))
         default:
-            let offset = arena.writerIndex
-            arena.writeBytes(bytes)
+            let offset = arena.count
+            arena.append(contentsOf: bytes)
             return add(.bytes(offset: offset, count: bytes.count))
         }
     }
 
     /// Folds the tokens of a whole reply and makes room for the next.
-    func take() -> RESPValue {
+    mutating func take() -> RESPValue {
         var cursor = 0
-        let value = fold(&cursor)
-        tokens.removeAll(keepingCapacity: tokens.count <= 4096)
-        arena = ByteBuffer()
+        let value = fold(&cursor, ByteBuffer(bytes: arena))
+        tokens.removeAll(keepingCapacity: tokens.count <= Self.keptTokens)
+        arena.removeAll(keepingCapacity: arena.count <= Self.keptBytes)
         announced = 1
         return value
     }
 
     /// Recursion ends at the reader's own limit of nested arrays, which is below ten.
-    private func fold(_ cursor: inout Int) -> RESPValue {
+    private func fold(_ cursor: inout Int, _ strings: ByteBuffer) -> RESPValue {
         guard cursor < tokens.count else { return .null }
         let token = tokens[cursor]
         cursor += 1
@@ -158,11 +166,11 @@ private final class ReplySink {
         case .simple(let text): return .simple(text)
         case .error(let text): return .error(text)
         case .bytes(let offset, let count):
-            return .bytes(arena.getSlice(at: offset, length: count) ?? ByteBuffer())
+            return .bytes(strings.getSlice(at: offset, length: count) ?? ByteBuffer())
         case .array(let count):
             var elements: [RESPValue] = []
             elements.reserveCapacity(count)
-            for _ in 0..<count { elements.append(fold(&cursor)) }
+            for _ in 0..<count { elements.append(fold(&cursor, strings)) }
             return .array(elements)
         }
     }

@@ -10,16 +10,25 @@ public struct RedisArgument: Sendable, ExpressibleByStringLiteral, ExpressibleBy
     }
 
     let content: Content
+    /// What it takes at most, header and line ends included.
+    let maxEncodedBytes: Int
     /// Whether it is the key that tells which node of a cluster the command is for.
     var isKey = false
 
+    private init(_ content: Content, maxBytes: Int) {
+        self.content = content
+        maxEncodedBytes = maxBytes + RESPWriter.maxHeader + 2
+    }
+
     /// The UTF-8 bytes of `text`.
-    public init(_ text: String) { content = .string(text) }
-    public init(_ bytes: [UInt8]) { content = .bytes(bytes) }
+    public init(_ text: String) { self.init(.string(text), maxBytes: text.utf8.count) }
+    public init(_ bytes: [UInt8]) { self.init(.bytes(bytes), maxBytes: bytes.count) }
     /// The readable bytes of `buffer`, not copied until the command is written.
-    public init(_ buffer: ByteBuffer) { content = .buffer(buffer) }
+    public init(_ buffer: ByteBuffer) { self.init(.buffer(buffer), maxBytes: buffer.readableBytes) }
     /// The decimal digits of `number`.
-    public init(_ number: some FixedWidthInteger & SignedInteger) { content = .integer(Int64(clamping: number)) }
+    public init(_ number: some FixedWidthInteger & SignedInteger) {
+        self.init(.integer(Int64(clamping: number)), maxBytes: RESPWriter.maxDigits)
+    }
     /// The key that a command is about. In a cluster it decides which node is asked; a command without one may be answered
     /// by any, and takes a detour when that is the wrong one.
     public static func key(_ text: String) -> RedisArgument {
@@ -28,20 +37,8 @@ public struct RedisArgument: Sendable, ExpressibleByStringLiteral, ExpressibleBy
         return argument
     }
 
-    public init(stringLiteral text: String) { content = .string(text) }
-    public init(integerLiteral number: Int64) { content = .integer(number) }
-
-    /// What it takes at most, header and line ends included.
-    var maxEncodedBytes: Int {
-        let bytes =
-            switch content {
-            case .string(let text): text.utf8.count
-            case .bytes(let bytes): bytes.count
-            case .buffer(let buffer): buffer.readableBytes
-            case .integer: RESPWriter.maxDigits
-            }
-        return bytes + RESPWriter.maxHeader + 2
-    }
+    public init(stringLiteral text: String) { self.init(text) }
+    public init(integerLiteral number: Int64) { self.init(number) }
 
     func write(to writer: inout RESPWriter) {
         switch content {
@@ -66,6 +63,9 @@ public struct RedisCommand: Sendable {
     public init(_ name: String, _ arguments: [RedisArgument]) {
         self.arguments = [RedisArgument(name)] + arguments
     }
+
+    /// - Parameter arguments: with the command's name.
+    init(arguments: [RedisArgument]) { self.arguments = arguments }
 
     /// The first argument that was given as a ``RedisArgument/key(_:)``.
     var key: String? {

@@ -27,6 +27,13 @@ public struct RedisScript: Sendable {
         keys: [String],
         arguments: [RedisArgument]
     ) -> RedisCommand {
-        RedisCommand(verb, [script, RedisArgument(keys.count)] + keys.map { .key($0) } + arguments)
+        var all: [RedisArgument] = []
+        all.reserveCapacity(3 + keys.count + arguments.count)
+        all.append(RedisArgument(verb))
+        all.append(script)
+        all.append(RedisArgument(keys.count))
+        for key in keys { all.append(.key(key)) }
+        all.append(contentsOf: arguments)
+        return RedisCommand(arguments: all)
     }
 }

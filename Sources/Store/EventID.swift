@@ -26,20 +26,26 @@ public struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible {
     ///
     /// - Returns: nil for anything else: signs, blanks, other digits, numbers beyond 64 bits.
     public init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first, let milliseconds = Self.number(first) else { return nil }
-        self.milliseconds = milliseconds
-        if parts.count == 2 {
-            guard let counter = Self.number(parts[1]) else { return nil }
-            self.counter = counter
-        } else {
-            counter = 0
+        var milliseconds: UInt64?
+        var number: UInt64?
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "-"), milliseconds == nil, number != nil {
+                (milliseconds, number) = (number, nil)
+            } else {
+                number = Self.appending(byte, to: number ?? 0)
+                if number == nil { return nil }
+            }
         }
+        guard let number else { return nil }
+        self.init(milliseconds: milliseconds ?? number, counter: milliseconds == nil ? 0 : number)
     }
 
-    private static func number(_ text: some StringProtocol) -> UInt64? {
-        guard text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }
-        return UInt64(text)
+    /// - Returns: nil for what is no digit, and beyond 64 bits.
+    private static func appending(_ digit: UInt8, to number: UInt64) -> UInt64? {
+        guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+        let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+        let (sum, isBeyond) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+        return isTooLarge || isBeyond ? nil : sum
     }
 
     public var description: String { "\(milliseconds)-\(counter)" }

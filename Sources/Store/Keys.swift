@@ -11,10 +11,28 @@ public struct Keys: Sendable {
     public init(prefix: String = "", cluster: Bool = false) {
         self.prefix = prefix
         self.cluster = cluster
+        beforeThread = "\(prefix)thread:\(cluster ? "{" : "")"
+        afterThread = cluster ? "}:" : ":"
     }
 
+    private let beforeThread: String
+    private let afterThread: String
+
+    /// A script is given up to eight of these: each is put together with one allocation.
     private func thread(_ id: String, _ part: String) -> String {
-        "\(prefix)thread:\(cluster ? "{\(id)}" : id):\(part)"
+        let count = beforeThread.utf8.count + id.utf8.count + afterThread.utf8.count + part.utf8.count
+        return String(unsafeUninitializedCapacity: count) { target in
+            var end = 0
+            func append(_ text: String) {
+                var text = text
+                end = text.withUTF8 { target[end...].update(fromContentsOf: $0) }
+            }
+            append(beforeThread)
+            append(id)
+            append(afterThread)
+            append(part)
+            return end
+        }
     }
 
     private func queue(_ part: String) -> String {

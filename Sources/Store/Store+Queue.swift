@@ -32,12 +32,12 @@ public struct QueueEntry: Sendable, Hashable {
 
     /// From `thread run tenant`.
     init?(_ text: some StringProtocol, lease: String = "", lostLease: String = "", wasLost: Bool = false) {
-        let parts = text.split(separator: " ")
+        let parts = text.utf8.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
         guard parts.count == 3 else { return nil }
         self.init(
-            thread: String(parts[0]),
-            run: String(parts[1]),
-            tenant: String(parts[2]),
+            thread: parts[0],
+            run: parts[1],
+            tenant: parts[2],
             lease: lease,
             lostLease: lostLease,
             wasLost: wasLost

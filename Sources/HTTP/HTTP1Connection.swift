@@ -275,6 +275,8 @@ extension HTTP1Connection {
 
     func send(_ bytes: ByteBuffer) {
         switch turn.framing {
+        case .chunked where bytes.readableBytes <= HTTP1Encoder.joinedLength:
+            write(HTTP1Encoder.chunk(bytes))
         case .chunked:
             write(HTTP1Encoder.chunkHead(length: bytes.readableBytes))
             write(bytes)

@@ -18,8 +18,26 @@ enum HTTP1Encoder {
         return bytes
     }
 
+    /// Up to here it costs less to copy a chunk into one piece with its framing than to send three pieces.
+    static let joinedLength = 4096
+
+    static func chunk(_ content: ByteBuffer) -> ByteBuffer {
+        var bytes = ByteBufferAllocator().buffer(capacity: content.readableBytes + 16)
+        writeChunkHead(length: content.readableBytes, to: &bytes)
+        bytes.writeImmutableBuffer(content)
+        bytes.writeStaticString("\r\n")
+        return bytes
+    }
+
     static func chunkHead(length: Int) -> ByteBuffer {
-        ByteBuffer(string: String(length, radix: 16) + "\r\n")
+        var bytes = ByteBuffer()
+        writeChunkHead(length: length, to: &bytes)
+        return bytes
+    }
+
+    private static func writeChunkHead(length: Int, to bytes: inout ByteBuffer) {
+        bytes.writeString(String(length, radix: 16))
+        bytes.writeStaticString("\r\n")
     }
 
     static func lastChunk(trailers: HTTPHeaders?) -> ByteBuffer {
@@ -29,13 +47,22 @@ enum HTTP1Encoder {
         return bytes
     }
 
-    /// Writes the fields; a control character, which could end a field and begin another, becomes a space.
     private static func write(_ headers: HTTPHeaders, to bytes: inout ByteBuffer) {
         for field in headers {
-            bytes.writeBytes(field.name.utf8.lazy.map { HeaderSafety.isAllowed($0) ? $0 : UInt8(ascii: " ") })
+            write(field.name, to: &bytes)
             bytes.writeStaticString(": ")
-            bytes.writeBytes(field.value.utf8.lazy.map { HeaderSafety.isAllowed($0) ? $0 : UInt8(ascii: " ") })
+            write(field.value, to: &bytes)
             bytes.writeStaticString("\r\n")
+        }
+    }
+
+    /// A control character, which could end a field and begin another, becomes a space.
+    private static func write(_ text: String, to bytes: inout ByteBuffer) {
+        var text = text
+        if text.withUTF8(HeaderSafety.isAllowed) {
+            bytes.writeString(text)
+        } else {
+            bytes.writeBytes(text.utf8.map { HeaderSafety.isAllowed($0) ? $0 : UInt8(ascii: " ") })
         }
     }
 

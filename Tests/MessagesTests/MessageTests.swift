@@ -42,6 +42,36 @@ struct MessageTests {
         #expect(throws: MessageError.malformed(type: "baud.v1.Event")) { try Event(serialized: [0x0a, 0x7f, 0x01]) }
     }
 
+    @Test func `the header of an event is read without its payload`() throws {
+        // The last of several counts; fields that are not known are passed over, whatever their wire type.
+        let bytes: [UInt8] =
+            [0x10, 7, 0x22, 1, 0x61, 0x40, 1] + [0x79] + Array(repeating: 0xFF, count: 8) + [0x7D, 1, 2, 3, 4]
+            + [0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01]
+        let header = try bytes.withUnsafeBytes { try EventHeader(serialized: $0) }
+        #expect(header.seq == .max && header.runID == "a" && header.type.isEmpty && header.isFinal)
+        // A length beyond the end, also one beyond 63 bits; a number that does not end; groups, which proto3 has not.
+        let endless = [UInt8(0x10)] + Array(repeating: 0x80, count: 11)
+        let huge = [UInt8(0x22)] + Array(repeating: 0xFF, count: 9) + [0x01]
+        let cut: [[UInt8]] = [[0x22, 2, 0x61], [0x10], [0x10, 0x80], [0x79, 1, 2], [0x7D, 1]]
+        for broken in cut + [endless, huge, [0x0B]] {
+            #expect(throws: MessageError.malformed(type: "baud.v1.Event")) {
+                try broken.withUnsafeBytes { try EventHeader(serialized: $0) }
+            }
+        }
+    }
+
+    @Test func `numbers are written as they are, to their limits`() {
+        var writer = JSONWriter()
+        writer.beginArray()
+        writer.int(0)
+        writer.int(Int64.min)
+        writer.int(UInt64.max)
+        writer.int(Int32(-10))
+        writer.double(-3)
+        writer.endArray()
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == "[0,-9223372036854775808,18446744073709551615,-10,-3]")
+    }
+
     @Test func `JSON of an event`() {
         let json = String(decoding: event.json(), as: UTF8.self)
         #expect(

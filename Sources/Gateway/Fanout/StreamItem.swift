@@ -21,10 +21,16 @@ final class StreamItem {
     private(set) lazy var sseFrame: ByteBuffer = {
         let data = json(message)
         var frame = ByteBufferAllocator().buffer(capacity: data.count + type.utf8.count + 64)
-        if let id { frame.writeString("id: \(id)\n") }
-        frame.writeString("event: \(type)\ndata: ")
+        if let id {
+            frame.writeStaticString("id: ")
+            frame.writeString(id)
+            frame.writeStaticString("\n")
+        }
+        frame.writeStaticString("event: ")
+        frame.writeString(type)
+        frame.writeStaticString("\ndata: ")
         frame.writeBytes(data)
-        frame.writeString("\n\n")
+        frame.writeStaticString("\n\n")
         return frame
     }()
 

@@ -60,7 +60,7 @@ struct RouteTable: Sendable {
     }
 
     private static func parts(_ path: Substring) -> [Substring] {
-        path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Substring.init)
     }
 }
 
@@ -73,14 +73,11 @@ extension RouteTable.Entry {
 
     fileprivate func values(of parts: [Substring]) -> OrderedDictionary<String, String>? {
         guard parts.count == segments.count else { return nil }
+        for case (.literal(let text), let part) in zip(segments, parts) where text != part { return nil }
         var values = OrderedDictionary<String, String>()
-        for (segment, part) in zip(segments, parts) {
-            switch segment {
-            case .literal(let text): guard text == part else { return nil }
-            case .field(let name):
-                guard !part.isEmpty, let value = PercentEncoding.decode(part) else { return nil }
-                values[name] = value
-            }
+        for case (.field(let name), let part) in zip(segments, parts) {
+            guard !part.isEmpty, let value = PercentEncoding.decode(part) else { return nil }
+            values[name] = value
         }
         return values
     }
@@ -90,6 +87,9 @@ extension RouteTable.Entry {
 enum PercentEncoding {
     /// - Returns: nil where the escapes are broken or the bytes are no UTF-8.
     static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }) else {
+            return String(text)
+        }
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {

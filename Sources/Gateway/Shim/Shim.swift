@@ -84,6 +84,7 @@ struct Shim: Sendable {
     }
 
     private static func isJSON(_ type: String) -> Bool {
+        if type == "application/json" { return true }
         let name = type.prefix { $0 != ";" }.lowercased()
         return name == "application/json" || name.hasSuffix("+json")
     }
@@ -167,7 +168,7 @@ struct Shim: Sendable {
 extension RequestHead {
     /// The target's path and query.
     fileprivate var target: (path: Substring, query: Substring) {
-        let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        return (parts[0], parts.count == 2 ? parts[1] : "")
+        guard let mark = path.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (path[...], "") }
+        return (path[..<mark], path[path.utf8.index(after: mark)...])
     }
 }

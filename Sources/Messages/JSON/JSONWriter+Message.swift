@@ -34,7 +34,7 @@ extension JSONWriter {
         }
     }
 
-    private mutating func name(_ field: FieldView) { name(String(cString: field.name)) }
+    private mutating func name(_ field: FieldView) { name(plain: UnsafeBufferPointer(cString: field.name)) }
 
     private mutating func elements(_ field: FieldView, at place: UnsafeRawPointer, _ count: Int) {
         beginArray()
@@ -61,13 +61,8 @@ extension JSONWriter {
     private mutating func scalar(_ field: FieldView, at place: UnsafeRawPointer) {
         switch field.type {
         case PROTOBUF_C_TYPE_STRING:
-            guard let text = place.load(as: UnsafePointer<UInt8>?.self) else { return string("") }
-            string(
-                utf8: UnsafeBufferPointer(
-                    start: text,
-                    count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))
-                )
-            )
+            guard let text = place.load(as: UnsafePointer<CChar>?.self) else { return string("") }
+            string(utf8: UnsafeBufferPointer(cString: text))
         case PROTOBUF_C_TYPE_MESSAGE:
             guard let message = place.load(as: UnsafeRawPointer?.self), let type = field.message else { return null() }
             self.message(message, type)
@@ -87,9 +82,17 @@ extension JSONWriter {
     /// The name of a known value, the number of another one.
     private mutating func enumeration(_ field: FieldView, _ value: Int32) {
         if let type = field.enumeration, let known = protobuf_c_enum_descriptor_get_value(type, value) {
-            string(String(cString: known.pointee.name))
+            string(utf8: UnsafeBufferPointer(cString: known.pointee.name))
         } else {
             int(value)
         }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// The bytes of a C string, without the NUL.
+    fileprivate init(cString text: UnsafePointer<CChar>) {
+        let count = strlen(text)
+        self.init(start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: count)
     }
 }

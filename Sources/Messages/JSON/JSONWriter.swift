@@ -8,6 +8,9 @@ public struct JSONWriter: Sendable {
     /// Whether the next element or member of the innermost container needs a comma before it.
     private var needsComma = false
 
+    /// Of a 64-bit number.
+    private static let maxDigits = 20
+
     public init(reserving capacity: Int = 256) { bytes.reserveCapacity(capacity) }
 
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
@@ -23,9 +26,34 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// As ``name(_:)`` for one that needs no escape, such as those of the contract.
+    mutating func name(plain name: UnsafeBufferPointer<UInt8>) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(contentsOf: name)
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     public mutating func null() { raw("null") }
     public mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
-    public mutating func int(_ value: some FixedWidthInteger) { raw(String(value)) }
+
+    /// - Parameter value: of at most 64 bits.
+    public mutating func int(_ value: some FixedWidthInteger) {
+        separate()
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var rest = UInt64(value.magnitude)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maxDigits) { digits in
+            var start = Self.maxDigits
+            repeat {
+                start -= 1
+                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+        }
+    }
 
     /// JSON knows neither infinities nor NaN; like proto3's JSON mapping, they are written as strings.
     public mutating func double(_ value: Double) {
@@ -34,7 +62,7 @@ public struct JSONWriter: Sendable {
         } else if value.isInfinite {
             string(value < 0 ? "-Infinity" : "Infinity")
         } else if let whole = Int64(exactly: value) {
-            raw(String(whole))
+            int(whole)
         } else {
             raw(value.description)
         }
@@ -107,11 +135,11 @@ public struct JSONWriter: Sendable {
         var start = 0
         for (index, byte) in text.enumerated()
         where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            bytes.append(contentsOf: text[start..<index])
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
             start = index + 1
             appendEscape(of: byte)
         }
-        bytes.append(contentsOf: text[start...])
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
     }
 
     private mutating func appendEscape(of byte: UInt8) {

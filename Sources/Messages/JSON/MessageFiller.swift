@@ -1,6 +1,10 @@
 internal import CProtos
 internal import OrderedCollections
 
+#if canImport(Glibc)
+internal import Glibc
+#endif
+
 /// From JSON to a C struct, led by the descriptor; every failure names the member by its path.
 struct MessageFiller {
     let arena: Arena
@@ -23,10 +27,8 @@ struct MessageFiller {
     }
 
     private func field(named name: String, of type: UnsafePointer<ProtobufCMessageDescriptor>) -> FieldView? {
-        FieldView.all(of: type).first { field in
-            let known = String(cString: field.name)
-            return known == name || camelCased(known) == name
-        }
+        FieldView.all(of: type).first { strcmp($0.name, name) == 0 }
+            ?? FieldView.all(of: type).first { camelCased(String(cString: $0.name)) == name }
     }
 
     /// The name that proto3's JSON mapping gives a field.

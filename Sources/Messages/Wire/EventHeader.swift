@@ -1,22 +1,26 @@
-internal import CProtos
-
-/// What the fan-out must know of a stored event: the fields that order, name and filter it. Its payload is not copied.
+/// What the fan-out must know of a stored event: the fields that order, name and filter it. Its payload is passed over.
 public struct EventHeader: Sendable, Hashable {
-    public let seq: UInt64
-    public let type: String
-    public let runID: String
-    public let isFinal: Bool
+    public private(set) var seq: UInt64 = 0
+    public private(set) var type = ""
+    public private(set) var runID = ""
+    public private(set) var isFinal = false
 
     /// - Throws: ``MessageError/malformed(type:)``.
     public init(serialized bytes: UnsafeRawBufferPointer) throws(MessageError) {
-        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        guard let event = baud__v1__event__unpack(nil, bytes.count, start) else {
+        var reader = WireReader(bytes)
+        do {
+            // The numbers are those of event.proto. A field may come more than once; the last one counts.
+            while let field = try reader.next() {
+                switch (field.number, field.value) {
+                case (2, .varint(let number)): seq = number
+                case (4, .bytes(let text)): runID = String(decoding: text, as: UTF8.self)
+                case (6, .bytes(let text)): type = String(decoding: text, as: UTF8.self)
+                case (8, .varint(let number)): isFinal = number != 0
+                case _: break
+                }
+            }
+        } catch {
             throw .malformed(type: Event.typeName)
         }
-        defer { baud__v1__event__free_unpacked(event, nil) }
-        seq = event.pointee.seq
-        type = CField.string(event.pointee.type)
-        runID = CField.string(event.pointee.run_id)
-        isFinal = event.pointee.final != 0
     }
 }

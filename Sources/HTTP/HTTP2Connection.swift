@@ -48,22 +48,16 @@ final class HTTP2Connection: ChannelInboundHandler {
     private var remoteAddress: SocketAddress?
     @exclusivity(unchecked) private var streams = HTTP2StreamList()
     @exclusivity(unchecked) private var heads = RequestHeadCache()
-    @exclusivity(unchecked) private var flood: FloodGuard
-    @exclusivity(unchecked) private var watch = FrameWatch()
-    /// The error to end the connection with after the read, for what nghttp2 lets pass.
-    @exclusivity(unchecked) private var violation: UInt32?
+    @exclusivity(unchecked) private var conduct: PeerConduct
 
     /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
     @exclusivity(unchecked) private var current: HTTP2Stream?
     @exclusivity(unchecked) private var block = HeaderBlock()
-    @exclusivity(unchecked) private var openBlock = HeaderBlockWatch()
     @exclusivity(unchecked) private var unconsumed = 0
     /// What is being read, until it is delivered.
     @exclusivity(unchecked) private var inbound: ByteBuffer?
     /// Where the bytes of ``inbound`` are, while they are read.
     @exclusivity(unchecked) private var inboundStart: UnsafeRawPointer?
-    /// Streams above the limit, to be reset after the read.
-    private var refused: [Int32] = []
     private var advertisesStreamLimit: Bool
 
     /// nghttp2 ends a connection that opens more streams than it may, once the limit is acknowledged. A racing or buggy
@@ -112,9 +106,10 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.scratch = scratch
         self.memory = memory
         self.bodies = bodies
-        flood = FloodGuard(burst: limits.floodBurst)
+        let isServer = if case .server = role { true } else { false }
+        conduct = PeerConduct(isClient: isServer, burst: limits.floodBurst)
         silence = limits.keepAlive.map(SilenceWatch.init)
-        advertisesStreamLimit = if case .server = role { true } else { false }
+        advertisesStreamLimit = isServer
     }
 
     /// Whether a new stream can be opened, on a client.
@@ -225,16 +220,15 @@ extension HTTP2Connection {
         inbound = read
         let result = read.withUnsafeReadableBytes { bytes in
             inboundStart = bytes.baseAddress
-            if case .server = role { look(at: bytes) }
+            conduct.look(at: bytes)
             return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
         }
         if unconsumed > 0 {
             submit { nghttp2_session_consume_connection($0, unconsumed) }
             unconsumed = 0
         }
-        if !refused.isEmpty { refuseStreams() }
-        let isFlood = result < 0 && Self.floodErrors.contains(result)
-        if isFlood { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
+        for stream in conduct.takeRefused() { refuse(stream) }
+        let isFlood = result < 0 && conduct.ended(result)
         terminateIfViolated()
         if shutdown.takeEnd() { submitGoAway() }
         deliver()
@@ -252,36 +246,24 @@ extension HTTP2Connection {
         flush()
     }
 
-    /// What nghttp2 says of too many CONTINUATION frames, and of acknowledgements that the peer does not read.
-    private static let floodErrors = [
-        Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue), Int(NGHTTP2_ERR_FLOODED.rawValue),
-    ]
-
     private func terminateIfViolated() {
-        if let violation { submit { nghttp2_session_terminate_session($0, violation) } }
-    }
-
-    /// Finds what nghttp2 passes over.
-    private func look(at bytes: UnsafeRawBufferPointer) {
-        let findings = watch.scan(bytes)
-        for _ in 0..<findings.priorities { count(.priority) }
-        if let error = findings.error { violation = error }
+        if let violation = conduct.violation { submit { nghttp2_session_terminate_session($0, violation) } }
     }
 
     func beganHeaders(_ header: nghttp2_frame_hd, _ category: nghttp2_headers_category) -> CInt {
         guard let session else { return 0 }
-        openBlock.begin()
+        conduct.beganHeaders()
         block.reset()
         if category == NGHTTP2_HCAT_REQUEST {
             // What the last GOAWAY does not name must not be processed, even if the peer could not know.
             guard streams.count < limits.maxConcurrentStreams, !shutdown.isFinal else {
                 current = nil
-                refused.append(header.stream_id)
+                conduct.refuse(header.stream_id)
                 return 0
             }
             let stream = HTTP2Stream(id: header.stream_id, connection: self)
             guard attach(stream, in: session) else { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue }
-            flood.receivedRequest()
+            conduct.opened()
             current = stream
         } else {
             current = stream(header.stream_id)
@@ -303,7 +285,7 @@ extension HTTP2Connection {
         let marked = header.flags & HTTP2Frame.endStreamOrAck != 0
         switch header.type {
         case HTTP2Frame.headers:
-            openBlock.end()
+            conduct.endedHeaders()
             guard let stream = current else { return }
             current = nil
             record(category, on: stream)
@@ -311,18 +293,18 @@ extension HTTP2Connection {
         case HTTP2Frame.data where marked:
             withStream(header.stream_id) { $0.recordEnd() }
         case HTTP2Frame.data where header.length == 0:
-            count(.emptyData)
+            conduct.count(.emptyData)
         case HTTP2Frame.settings where !marked:
             settingsReceived = true
             hasChanged = true
-            count(.settings)
+            conduct.count(.settings)
         case HTTP2Frame.ping where marked:
             openPings = max(0, openPings - 1)
             shutdown.acknowledged(open: openPings)
         case HTTP2Frame.ping:
-            count(.ping)
+            conduct.count(.ping)
         case HTTP2Frame.windowUpdate:
-            count(.windowUpdate)
+            conduct.count(.windowUpdate)
         case HTTP2Frame.goAway:
             isUnavailable = true
             hasChanged = true
@@ -366,7 +348,7 @@ extension HTTP2Connection {
         stream._withUnsafeGuaranteedRef { stream in
             if current === stream {
                 current = nil
-                openBlock.end()
+                conduct.endedHeaders()
             }
             // From here on the stream is held for its delivery, so that the list can let it go.
             stream.recordClose(code)
@@ -381,24 +363,15 @@ extension HTTP2Connection {
         immediate?(head, body.bytes)
     }
 
-    private func refuseStreams() {
-        for id in refused {
-            note(.streams)
-            let code = NGHTTP2_REFUSED_STREAM.rawValue
-            submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, code) }
-        }
-        refused.removeAll()
+    private func refuse(_ stream: Int32) {
+        note(.streams)
+        let code = NGHTTP2_REFUSED_STREAM.rawValue
+        submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code) }
     }
 
     /// Counts what the peer is refused, on a server.
     func note(_ refusal: Refusal) {
         refusals?.note(refusal)
-    }
-
-    /// Counts a frame of a client. A server is trusted, and its pings are no reason to leave it.
-    private func count(_ frame: FloodGuard.Frame) {
-        guard case .server = role else { return }
-        if !flood.admits(frame) { violation = NGHTTP2_ENHANCE_YOUR_CALM.rawValue }
     }
 
     private func stream(_ id: Int32) -> HTTP2Stream? {
@@ -568,7 +541,7 @@ extension HTTP2Connection {
         switch header.type {
         case HTTP2Frame.data, HTTP2Frame.headers:
             if header.type == HTTP2Frame.data {
-                flood.sentData()
+                conduct.sentData()
                 hasSentData = true
             }
             // A client may end its side first, a server has no use for what follows its answer.
@@ -576,7 +549,7 @@ extension HTTP2Connection {
             withStream(header.stream_id) { $0.recordAnswered() }
         case HTTP2Frame.reset:
             let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
-            if !isOwn { count(.provokedReset) }
+            if !isOwn { conduct.count(.provokedReset) }
         // INTERNAL_ERROR is what nghttp2 says when the peer resets too many streams.
         case HTTP2Frame.goAway
         where [NGHTTP2_ENHANCE_YOUR_CALM.rawValue, NGHTTP2_INTERNAL_ERROR.rawValue].contains(code):
@@ -674,7 +647,7 @@ extension HTTP2Connection: ServerConnection {
             if now >= lingersUntil { close() }
             return
         }
-        flood.refill()
+        conduct.refill()
         let openedAt = self.openedAt ?? now
         self.openedAt = openedAt
         if !settingsReceived, now - openedAt >= limits.prefaceTimeout.timeAmount {
@@ -710,7 +683,7 @@ extension HTTP2Connection: ServerConnection {
     }
 
     private func sweepHeaders(now: NIODeadline) {
-        guard openBlock.isOverdue(at: now, limit: limits.headerTimeout.timeAmount) else { return }
+        guard conduct.headersAreOverdue(at: now, limit: limits.headerTimeout.timeAmount) else { return }
         note(.timeout)
         close()
     }

@@ -50,7 +50,7 @@ extension Status {
     func trailers(_ trailing: Metadata = Metadata()) -> HTTPHeaders {
         var headers: HTTPHeaders = ["grpc-status": String(code.rawValue)]
         if !message.isEmpty {
-            headers.add("grpc-message", PercentEncoding.encode(message.prefix(utf8Count: Self.maxMessageBytes)))
+            headers.add("grpc-message", PercentEncoding.message(message.prefix(utf8Count: Self.maxMessageBytes)))
         }
         metadata.append(to: &headers)
         trailing.append(to: &headers)
@@ -64,7 +64,7 @@ extension Status {
     init?(trailers: HTTPHeaders) {
         guard let text = trailers["grpc-status"] else { return nil }
         code = Int(text).flatMap(Code.init(rawValue:)) ?? .unknown
-        message = trailers["grpc-message"].map(PercentEncoding.decode) ?? ""
+        message = trailers["grpc-message"].map(PercentEncoding.decodeLeniently) ?? ""
         metadata = Metadata(trailers)
     }
 
@@ -93,52 +93,9 @@ extension String {
     }
 }
 
-/// The encoding of `grpc-message`: printable ASCII but `%` stands for itself, every other byte is `%XX`.
-enum PercentEncoding {
-    static func encode(_ text: String) -> String {
-        guard !text.utf8.allSatisfy(isPlain) else { return text }
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            if isPlain(byte) {
-                bytes.append(byte)
-            } else {
-                bytes += [UInt8(ascii: "%"), hexDigit(byte >> 4), hexDigit(byte & 15)]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// What is no valid escape stands for itself, as the protocol demands of a receiver.
-    static func decode(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), rest.count >= 2, let high = hexValue(rest[rest.startIndex]),
-                let low = hexValue(rest[rest.startIndex + 1])
-            {
-                bytes.append(high << 4 | low)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        byte >= 0x20 && byte <= 0x7E && byte != UInt8(ascii: "%")
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
-    }
-
-    private static func hexValue(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case _: nil
-        }
+extension PercentEncoding {
+    /// As `grpc-message` travels: printable ASCII stands for itself.
+    fileprivate static func message(_ text: String) -> String {
+        encode(text) { $0 >= 0x20 && $0 <= 0x7E }
     }
 }

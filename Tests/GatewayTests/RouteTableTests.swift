@@ -1,3 +1,4 @@
+import HTTP
 import Messages
 import OrderedCollections
 import Testing
@@ -50,19 +51,7 @@ struct RouteTableTests {
     }
 }
 
-struct PercentEncodingTests {
-    @Test(arguments: [
-        ("", ""), ("plain", "plain"), ("a%20b", "a b"), ("%C3%a4", "ä"), ("a+b", "a+b"), ("%25", "%"),
-    ])
-    func `escapes are bytes of UTF-8`(text: String, expected: String) {
-        #expect(PercentEncoding.decode(text) == expected)
-    }
-
-    @Test(arguments: ["%", "%2", "%zz", "%-1", "%C3", "%ff", "a%C0%80"])
-    func `what is not an escape or not UTF-8 is refused`(text: String) {
-        #expect(PercentEncoding.decode(text) == nil)
-    }
-
+struct QueryTests {
     @Test func `a query's pairs`() {
         #expect(PercentEncoding.query("") == [:])
         #expect(PercentEncoding.query("a=1&b=2&a=3") == ["a": "3", "b": "2"])

@@ -1,3 +1,4 @@
+internal import HTTP
 internal import Messages
 internal import OrderedCollections
 
@@ -83,38 +84,7 @@ extension RouteTable.Entry {
     }
 }
 
-/// RFC 3986 section 2.1.
-enum PercentEncoding {
-    /// - Returns: nil where the escapes are broken or the bytes are no UTF-8.
-    static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
-        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }) else {
-            return String(text)
-        }
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
-                    return nil
-                }
-                bytes.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
-
+extension PercentEncoding {
     /// The pairs of a query, `a=1&b=2`; of two with one name the last counts. - Returns: nil where an escape is broken.
     static func query(_ text: some StringProtocol) -> OrderedDictionary<String, String>? {
         var values = OrderedDictionary<String, String>()

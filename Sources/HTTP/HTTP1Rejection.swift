@@ -99,9 +99,17 @@ extension RequestHead {
             throw .badRequest("exactly one host is required")
         }
         let host = hosts.first ?? ""
-        let isPlain = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !" ,/?#@\\".utf8.contains($0) }
-        guard isPlain else { throw .badRequest("the host is malformed") }
+        guard host.utf8.allSatisfy(mayStandInHost) else { throw .badRequest("the host is malformed") }
         return host
+    }
+
+    private static func mayStandInHost(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "@"),
+            UInt8(ascii: "\\"):
+            false
+        case _: byte > 0x20 && byte < 0x7F
+        }
     }
 
     /// Takes the authority off an absolute target (RFC 9112 section 3.2.2).

@@ -96,8 +96,9 @@ public final class HTTPServer: Sendable {
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: configuration.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.sendBacklog)
+            // Accepted sockets have these from the listener (Linux), which spares each connection two system calls.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.sendBacklog)
             .childChannelOption(.recvAllocator, value: Self.receiveBuffer)
             .childChannelInitializer { [loops] channel in
                 channel.eventLoop.makeCompletedFuture { try self.accept(channel, loops: loops, identity: identity) }

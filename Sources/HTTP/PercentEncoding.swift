@@ -17,7 +17,7 @@ package enum PercentEncoding {
 
     /// - Parameter plusIsSpace: as in the query of a URL.
     /// - Returns: nil where an escape is broken or the bytes are no UTF-8.
-    package static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+    package static func decode(_ text: Substring, plusIsSpace: Bool = false) -> String? {
         guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }) else {
             return String(text)
         }

@@ -86,7 +86,7 @@ extension RouteTable.Entry {
 
 extension PercentEncoding {
     /// The pairs of a query, `a=1&b=2`; of two with one name the last counts. - Returns: nil where an escape is broken.
-    static func query(_ text: some StringProtocol) -> OrderedDictionary<String, String>? {
+    static func query(_ text: Substring) -> OrderedDictionary<String, String>? {
         var values = OrderedDictionary<String, String>()
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

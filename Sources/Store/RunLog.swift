@@ -40,11 +40,16 @@ public actor RunLog {
     /// As ``patience``, where the process is about to end.
     private static let releasePatience = Duration.seconds(2)
 
+    /// What an event takes beside its text, about.
+    private static let eventBytes = 128
+
     public nonisolated let run: ClaimedRun
     private let store: Store
     private let batching: Batching
 
     private var pending: [Event] = []
+    /// What the model is saying, until it is an event: behind all that is pending.
+    private var passage: Passage?
     private var pendingBytes = 0
     /// Writes of this attempt, counted.
     private var batchCount = 0
@@ -56,6 +61,25 @@ public actor RunLog {
     private var writersInLine: [CheckedContinuation<Void, Never>] = []
     /// Tells ``gather()`` that there is something; holds at most one signal.
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    /// Text of one kind, to which the model adds word by word.
+    private struct Passage {
+        enum Kind {
+            case text, reasoning
+        }
+
+        let kind: Kind
+        /// When its first word came.
+        let time: Int64
+        var text: String
+
+        var progress: AgentProgress {
+            switch kind {
+            case .text: AgentProgress(progress: .textDelta(TextDelta(text: text)))
+            case .reasoning: AgentProgress(progress: .reasoningDelta(TextDelta(text: text)))
+            }
+        }
+    }
 
     private struct Batch {
         /// By which a write that comes again is recognized.
@@ -75,13 +99,9 @@ public actor RunLog {
     // MARK: Events
 
     /// Adds text of the model; what is not yet written is joined to one event.
-    public func text(_ delta: String) async throws {
-        try await delta.isEmpty ? () : add(delta, join: Self.joinText) { .textDelta(TextDelta(text: $0)) }
-    }
+    public func text(_ delta: String) async throws { try await add(delta, .text) }
 
-    public func reasoning(_ delta: String) async throws {
-        try await delta.isEmpty ? () : add(delta, join: Self.joinReasoning) { .reasoningDelta(TextDelta(text: $0)) }
-    }
+    public func reasoning(_ delta: String) async throws { try await add(delta, .reasoning) }
 
     /// Adds what the agent does.
     public func progress(_ progress: AgentProgress.Progress) async throws {
@@ -97,38 +117,30 @@ public actor RunLog {
         try await relieve()
     }
 
-    private func add(
-        _ delta: String,
-        join: (inout AgentProgress.Progress, String) -> Bool,
-        _ make: (String) -> AgentProgress.Progress
-    ) async throws {
-        if let last = pending.indices.last, case .taskAgentExecute(var progress)? = pending[last].payload,
-            var part = progress.progress, join(&part, delta)
-        {
-            progress.progress = part
-            pending[last].payload = .taskAgentExecute(progress)
-            pendingBytes += delta.utf8.count
+    private func add(_ delta: String, _ kind: Passage.Kind) async throws {
+        guard !delta.isEmpty else { return }
+        if passage?.kind == kind {
+            passage?.text.append(delta)
         } else {
-            append(makeEvent("task_agent_execute", .taskAgentExecute(AgentProgress(progress: make(delta)))))
+            endPassage()
+            passage = Passage(kind: kind, time: Store.now, text: delta)
+            pendingBytes += Self.eventBytes
+            signal.yield()
         }
+        pendingBytes += delta.utf8.count
         try await relieve()
     }
 
-    private static func joinText(_ part: inout AgentProgress.Progress, _ delta: String) -> Bool {
-        guard case .textDelta(let before) = part else { return false }
-        part = .textDelta(TextDelta(text: before.text + delta))
-        return true
-    }
-
-    private static func joinReasoning(_ part: inout AgentProgress.Progress, _ delta: String) -> Bool {
-        guard case .reasoningDelta(let before) = part else { return false }
-        part = .reasoningDelta(TextDelta(text: before.text + delta))
-        return true
+    /// What the model says next begins another event.
+    private func endPassage() {
+        guard let passage = passage.take() else { return }
+        pending.append(makeEvent("task_agent_execute", .taskAgentExecute(passage.progress), time: passage.time))
     }
 
     private func append(_ event: Event) {
+        endPassage()
         pending.append(event)
-        pendingBytes += 128
+        pendingBytes += Self.eventBytes
         signal.yield()
     }
 
@@ -137,13 +149,13 @@ public actor RunLog {
         if pendingBytes >= batching.bytes { try await flush() }
     }
 
-    private func makeEvent(_ type: String, _ payload: Event.Payload) -> Event {
+    private func makeEvent(_ type: String, _ payload: Event.Payload, time: Int64 = Store.now) -> Event {
         Event(
             threadID: run.threadID,
             runID: run.runID,
             attempt: run.attempt,
             type: type,
-            time: Store.now,
+            time: time,
             payload: payload
         )
     }
@@ -176,6 +188,7 @@ public actor RunLog {
         await waitForTurn()
         defer { endTurn() }
         try await confirm()
+        endPassage()
         pending += news.map { makeEvent($0.type, $0.payload) }
         guard !pending.isEmpty || !journal.isEmpty || memory != nil else { return }
         batchCount += 1
@@ -276,11 +289,12 @@ public actor RunLog {
     }
 
     private func close() {
-        pending = []
+        (pending, passage) = ([], nil)
         signal.finish()
     }
 
     private func takePending() -> [Event] {
+        endPassage()
         defer {
             pending = []
             pendingBytes = 0

@@ -72,6 +72,23 @@ struct MessageTests {
         #expect(String(decoding: writer.bytes, as: UTF8.self) == "[0,-9223372036854775808,18446744073709551615,-10,-3]")
     }
 
+    @Test func `text is escaped wherever it must be, and nowhere else`() throws {
+        // At each place of a longer text, next to each other, and characters whose bytes resemble those.
+        let plain = "a ! # [ ] é ß \u{7F} ~ 漢字 🎈 0123456789"
+        var writer = JSONWriter()
+        writer.string(plain)
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == "\"\(plain)\"")
+        for length in 0..<40 {
+            for special in ["\"", "\\", "\n", "\u{0}", "\u{1F}", "\"\\\t"] {
+                let text = String(repeating: "x", count: length) + special + plain + special
+                var writer = JSONWriter()
+                writer.string(text)
+                #expect(try JSON(parsing: writer.bytes) == .string(text))
+                #expect(!writer.bytes.contains { $0 < 0x20 })
+            }
+        }
+    }
+
     @Test func `JSON of an event`() {
         let json = String(decoding: event.json(), as: UTF8.self)
         #expect(

@@ -130,16 +130,40 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Copies stretches that need no escape whole; RFC 8259 section 7 names what must be escaped.
+    /// Copies stretches that need no escape whole.
     private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
         var start = 0
-        for (index, byte) in text.enumerated()
-        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
-            start = index + 1
-            appendEscape(of: byte)
+        while start < text.count {
+            let end = Self.plainEnd(of: text, from: start)
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end]))
+            if end < text.count { appendEscape(of: text[end]) }
+            start = end + 1
         }
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
+    }
+
+    /// Where the next byte is that must be escaped (RFC 8259 section 7), or the end; eight are looked at together.
+    private static func plainEnd(of text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+        let raw = UnsafeRawBufferPointer(text)
+        var index = start
+        while index + 8 <= raw.count, !mayNeedEscape(raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
+            index += 8
+        }
+        while index < raw.count {
+            let byte = raw[index]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
+            index += 1
+        }
+        return index
+    }
+
+    /// Whether one of eight bytes is a control character, a quotation mark or a backslash: the highest bit of a byte tells that taking
+    /// something from it has borrowed. Never false where there is one; what it says of the bytes behind the first one does not count.
+    private static func mayNeedEscape(_ bytes: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let (quotes, slashes) = (bytes ^ ones &* 0x22, bytes ^ ones &* 0x5C)
+        let borrowed =
+            (bytes &- ones &* 0x20) & ~bytes | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+        return borrowed & (ones &* 0x80) != 0
     }
 
     private mutating func appendEscape(of byte: UInt8) {

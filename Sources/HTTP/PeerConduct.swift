@@ -5,7 +5,7 @@ import NIOCore
 /// though they are wrong, streams above the limit, header blocks that stay open. A value without I/O: the connection asks it what
 /// follows.
 ///
-/// Only a client is watched. A server is trusted, and its pings are no reason to leave it.
+/// Only a client's frames are counted and looked at. A server is trusted, and its pings are no reason to leave it.
 struct PeerConduct {
     private let isClient: Bool
     private var flood: FloodGuard

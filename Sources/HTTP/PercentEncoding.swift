@@ -38,7 +38,7 @@ package enum PercentEncoding {
         while index < text.count {
             switch text[index] {
             case UInt8(ascii: "%"):
-                if let byte = escape(text[index...]) {
+                if let byte = escape(text, at: index) {
                     bytes.append(byte)
                     index += 2
                 } else if keepsBroken {
@@ -54,10 +54,12 @@ package enum PercentEncoding {
         return bytes
     }
 
-    /// The byte that an escape at the beginning of this stands for.
-    private static func escape(_ text: ArraySlice<UInt8>) -> UInt8? {
-        let digits = text.dropFirst().prefix(2).compactMap(value)
-        return digits.count == 2 ? digits[0] << 4 | digits[1] : nil
+    /// The byte that an escape stands for; nil where there is none.
+    private static func escape(_ text: [UInt8], at index: Int) -> UInt8? {
+        guard index + 2 < text.count, let high = value(text[index + 1]), let low = value(text[index + 2]) else {
+            return nil
+        }
+        return high << 4 | low
     }
 
     private static func digit(_ value: UInt8) -> UInt8 {

@@ -104,7 +104,7 @@ private struct ReplySink {
     private(set) var refusal: String?
     private var tokens: [Token] = []
     /// All bulk strings of the reply, one behind the other.
-    private var arena: [UInt8] = []
+    private var arena = ByteBuffer()
     private var announced = 1
 
     /// What is kept for the next reply; more is given back.
@@ -131,7 +131,7 @@ private struct ReplySink {
     }
 
     mutating func string(kind: CInt?, _ bytes: UnsafeRawBufferPointer) -> UnsafeMutableRawPointer? {
-        guard arena.count + bytes.count <= limits.bytes else {
+        guard arena.readableBytes + bytes.count <= limits.bytes else {
             refusal = "a reply is larger than \(limits.bytes) bytes"
             return nil
         }
@@ -139,8 +139,8 @@ private struct ReplySink {
         case REDIS_REPLY_STATUS: return add(.simple(String(decoding: bytes, as: UTF8.self)))
         case REDIS_REPLY_ERROR: return add(.error(String(decoding: bytes, as: UTF8.self)))
         default:
-            let offset = arena.count
-            arena.append(contentsOf: bytes)
+            let offset = arena.writerIndex
+            arena.writeBytes(bytes)
             return add(.bytes(offset: offset, count: bytes.count))
         }
     }
@@ -148,11 +148,20 @@ private struct ReplySink {
     /// Folds the tokens of a whole reply and makes room for the next.
     mutating func take() -> RESPValue {
         var cursor = 0
-        let value = fold(&cursor, ByteBuffer(bytes: arena))
+        let value = fold(&cursor, takeStrings())
         tokens.removeAll(keepingCapacity: tokens.count <= Self.keptTokens)
-        arena.removeAll(keepingCapacity: arena.count <= Self.keptBytes)
         announced = 1
         return value
+    }
+
+    /// Of a usual reply a copy, so that the arena stays; a large one goes as it is.
+    private mutating func takeStrings() -> ByteBuffer {
+        guard arena.readableBytes > Self.keptBytes else {
+            defer { arena.clear() }
+            return ByteBuffer(bytes: arena.readableBytesView)
+        }
+        defer { arena = ByteBuffer() }
+        return arena
     }
 
     /// Recursion ends at the reader's own limit of nested arrays, which is below ten.

@@ -6,6 +6,8 @@
 public struct Keys: Sendable {
     public let prefix: String
     public let cluster: Bool
+    private let beforeThread: String
+    private let afterThread: String
 
     /// - Parameter prefix: put before every key, so that deployments can share a server.
     public init(prefix: String = "", cluster: Bool = false) {
@@ -14,9 +16,6 @@ public struct Keys: Sendable {
         beforeThread = "\(prefix)thread:\(cluster ? "{" : "")"
         afterThread = cluster ? "}:" : ":"
     }
-
-    private let beforeThread: String
-    private let afterThread: String
 
     /// A script is given up to eight of these: each is put together with one allocation.
     private func thread(_ id: String, _ part: String) -> String {

@@ -44,6 +44,14 @@ def test_an_unknown_thread(rest, verb, path, id):
     assert error_of(answer, 404, "not_found")["field"] == "thread_id"
 
 
+@pytest.mark.parametrize("name", ["thread_id", "threadId", "thread_id\0"])
+def test_the_path_has_the_last_word(rest, thread, name):
+    answer = rest.http.post(f"/api/agent/{thread}/execute", json={"thread_id": UNKNOWN, name: UNKNOWN} | TASK)
+    assert answer.status_code == 200 and answer.json()["thread_id"] == thread
+    answer = rest.http.get(f"/api/agent/{thread}/runs", params={"thread_id": UNKNOWN, name: UNKNOWN})
+    assert answer.status_code == 200 and answer.json()["runs"]
+
+
 @pytest.mark.parametrize(["verb", "path"], [route for route in THREAD_ROUTES if UNKNOWN in route[1]])
 def test_an_unknown_run(rest, thread, verb, path):
     answer = rest.http.request(verb, f"/api/agent/{thread}{path}")

@@ -49,11 +49,13 @@ struct MessageTests {
             + [0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01]
         let header = try bytes.withUnsafeBytes { try EventHeader(serialized: $0) }
         #expect(header.seq == .max && header.runID == "a" && header.type.isEmpty && header.isFinal)
-        // A length beyond the end, also one beyond 63 bits; a number that does not end; groups, which proto3 has not.
+        // A length beyond the end, also one beyond 63 bits; a number that does not end; groups, which proto3 has not; field 0; text where
+        // a number belongs, and a number where text does.
         let endless = [UInt8(0x10)] + Array(repeating: 0x80, count: 11)
         let huge = [UInt8(0x22)] + Array(repeating: 0xFF, count: 9) + [0x01]
         let cut: [[UInt8]] = [[0x22, 2, 0x61], [0x10], [0x10, 0x80], [0x79, 1, 2], [0x7D, 1]]
-        for broken in cut + [endless, huge, [0x0B]] {
+        let unfit: [[UInt8]] = [[0x0B], [0x00, 1], [0x12, 1, 0x61], [0x20, 1], [0x42, 1, 1]]
+        for broken in cut + unfit + [endless, huge] {
             #expect(throws: MessageError.malformed(type: "baud.v1.Event")) {
                 try broken.withUnsafeBytes { try EventHeader(serialized: $0) }
             }
@@ -107,6 +109,8 @@ struct MessageTests {
         #expect(
             try ExecuteRunRequest(serialized: snake) == ExecuteRunRequest(threadID: "t", task: "x", idempotencyKey: "k")
         )
+        let cut = try type.serialize(["thread_id": "t", "thread_id\u{0}": "other", "thread_i": "another"])
+        #expect(try ExecuteRunRequest(serialized: cut).threadID == "t")
         let initiate = try Method.initiateThread.request.serialize(["metadata": ["a": "1", "b": ""]])
         #expect(try InitiateThreadRequest(serialized: initiate).metadata == ["a": "1", "b": ""])
         let list = try Method.listThreads.request.serialize(["page_size": "5"], textual: true)

@@ -184,7 +184,7 @@ extension ThreadFeed.Page {
 
 extension ThreadFeed.Entry {
     init?(_ event: StoredEvent) {
-        // What the log holds was written by this project; anything else in the stream is passed over.
+        // What the log holds was written by this project; what is no message at all is passed over.
         guard let header = try? event.bytes.withUnsafeReadableBytes({ try EventHeader(serialized: $0) }) else {
             return nil
         }

@@ -57,7 +57,10 @@ struct Shim: Sendable {
             guard var fields = PercentEncoding.query(query) else {
                 return answer.fail(StoreError(.invalid, "the query is not well-formed"), on: exchange)
             }
-            fields.merge(values) { _, fromPath in fromPath }
+            for (name, value) in values {
+                fields[name] = nil
+                fields[name] = value
+            }
             return serve(exchange, answer, endpoint, .object(fields.mapValues { .string($0) }), textual: true)
         }
         let type = exchange.request.headers["content-type"]
@@ -101,7 +104,11 @@ struct Shim: Sendable {
             guard json.object != nil else {
                 throw StoreError(.invalid, "the body must be a JSON object, not \(json.kind)")
             }
-            for (name, value) in values { json[name] = .string(value) }
+            // Behind all others, as the last spelling of a name counts (`threadId`): the path has the last word.
+            for (name, value) in values {
+                json[name] = nil
+                json[name] = .string(value)
+            }
             serve(exchange, answer, endpoint, json, textual: false)
         } catch let error as JSONError {
             answer.fail(StoreError(.invalid, "the body is not valid JSON: \(error)"), on: exchange)

@@ -27,7 +27,8 @@ struct MessageFiller {
     }
 
     private func field(named name: String, of type: UnsafePointer<ProtobufCMessageDescriptor>) -> FieldView? {
-        FieldView.all(of: type).first { strcmp($0.name, name) == 0 }
+        // A C string ends at a NUL, which a name of JSON may contain.
+        FieldView.all(of: type).first { strcmp($0.name, name) == 0 && strlen($0.name) == name.utf8.count }
             ?? FieldView.all(of: type).first { camelCased(String(cString: $0.name)) == name }
     }
 

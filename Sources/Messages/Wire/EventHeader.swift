@@ -1,4 +1,4 @@
-/// What the fan-out must know of a stored event: the fields that order, name and filter it. Its payload is passed over.
+/// What the fan-out must know of a stored event: the fields that order, name and filter it. Its payload is not looked into.
 public struct EventHeader: Sendable, Hashable {
     public private(set) var seq: UInt64 = 0
     public private(set) var type = ""
@@ -16,6 +16,7 @@ public struct EventHeader: Sendable, Hashable {
                 case (4, .bytes(let text)): runID = String(decoding: text, as: UTF8.self)
                 case (6, .bytes(let text)): type = String(decoding: text, as: UTF8.self)
                 case (8, .varint(let number)): isFinal = number != 0
+                case (0, _), (2, _), (4, _), (6, _), (8, _): throw WireReader.Malformed()
                 case _: break
                 }
             }

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Calls back at the times it is set to, with one timer for all of them.
 ///
 /// `Task.sleep` keeps its timer until the time it was set to, also when it is cancelled long before: the limits of runs, an hour each,
-/// would pile up. Here only the earliest time has a timer, and what is not waited for any more is forgotten at once.
+/// would pile up. Here the earliest time has a timer, and what is not waited for any more is forgotten at once.
 final class AlarmClock: Sendable {
     /// Names what was set, for ``cancel(_:)``.
     struct Alarm: Sendable {
@@ -27,7 +27,8 @@ final class AlarmClock: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Parameter action: called once, soon after that time and on no task in particular, unless it is cancelled before.
+    /// - Parameter action: called once, soon after that time, unless it is cancelled before. Actions are called one behind the other, in
+    ///   the order of their times: they must be short. One that has begun to be called is not cancelled any more.
     func set(_ time: ContinuousClock.Instant, _ action: @escaping @Sendable () -> Void) -> Alarm {
         state.withLock { state in
             state.lastNumber += 1
@@ -47,14 +48,15 @@ final class AlarmClock: Sendable {
         Task.detached { [self] in
             // Nobody has this task, so nobody cancels it.
             try? await Task.sleep(until: time)
-            ring()
+            ring(time)
         }
     }
 
-    private func ring() {
+    /// The timer that was set for this time has gone off; whenever that is, the next one is set.
+    private func ring(_ time: ContinuousClock.Instant) {
         let due = state.withLock { state in
+            guard state.timer == time else { return [Entry]() }
             let now = ContinuousClock.now
-            guard let timer = state.timer, timer <= now else { return [Entry]() }
             let due = state.entries.filter { $0.value.time <= now }
             for number in due.keys { state.entries[number] = nil }
             state.timer = nil

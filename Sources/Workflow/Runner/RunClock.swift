@@ -8,6 +8,8 @@ final class RunClock: Sendable {
 
     private struct State {
         var step: AlarmClock.Alarm?
+        /// When the step's time is over: an alarm of the one before may be under way.
+        var stepEnd: ContinuousClock.Instant?
         /// The first one that was over.
         var over: Limit?
         var isDone = false
@@ -28,7 +30,8 @@ final class RunClock: Sendable {
         state.withLock { state in
             guard !state.isDone else { return }
             state.step.map(alarms.cancel)
-            state.step = alarms.set(.now + stepLimit) { self.expire(.step) }
+            let end = ContinuousClock.now + stepLimit
+            (state.step, state.stepEnd) = (alarms.set(end) { self.expire(.step) }, end)
         }
     }
 
@@ -39,8 +42,17 @@ final class RunClock: Sendable {
         _ work: @escaping @Sendable () async throws -> Value,
         to end: ContinuousClock.Instant
     ) async throws -> (Value, over: Limit?) {
-        let task = Task { try await work() }
-        state.withLock { $0.stop = { task.cancel() } }
+        // A task is not born cancelled as a child of this one would be.
+        let isCancelled = Task.isCancelled
+        let task = Task {
+            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+            return try await work()
+        }
+        let isOver = state.withLock { state in
+            state.stop = { task.cancel() }
+            return state.over != nil
+        }
+        if isOver { task.cancel() }
         let alarm = alarms.set(end) { self.expire(.run) }
         begin()
         defer { finish(alarm) }
@@ -55,6 +67,7 @@ final class RunClock: Sendable {
     private func expire(_ limit: Limit) {
         let stop: (@Sendable () -> Void)? = state.withLock { state in
             guard !state.isDone, state.over == nil else { return nil }
+            if limit == .step, let end = state.stepEnd, end > .now { return nil }
             state.over = limit
             return state.stop
         }

@@ -8,6 +8,7 @@ func withTimeLimit<Value: Sendable>(
     _ work: @escaping @Sendable () async throws -> Value,
     orElse: () throws -> Value
 ) async throws -> Value {
+    try Task.checkCancellation()
     let isOver = Atomic(false)
     let task = Task { try await work() }
     let alarm = AlarmClock.shared.set(.now + limit) {

@@ -92,6 +92,8 @@ struct BashToolTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(!bench.exists("begun"))
+        // The folder for outputs is there if the call had begun before it was cancelled.
+        guard bench.exists(".agent") else { return }
         #expect(try FileManager.default.contentsOfDirectory(atPath: bench.path(".agent")).isEmpty)
     }
 }

@@ -40,12 +40,12 @@ struct AlarmClockTests {
     }
 
     @Test func `a step's time begins anew with each step, the run's does not`() async throws {
-        let steps = RunClock(stepLimit: .seconds(2))
+        let steps = RunClock(stepLimit: .seconds(4))
         let (count, over) = try await steps.limit(
             {
                 for _ in 0..<12 {
                     steps.begin()
-                    try await Task.sleep(for: .milliseconds(200))
+                    try await Task.sleep(for: .milliseconds(400))
                 }
                 return 12
             },

@@ -54,14 +54,11 @@ struct Shim: Sendable {
         _ query: Substring
     ) {
         guard endpoint.method.route?.hasBody == true else {
-            guard var fields = PercentEncoding.query(query) else {
+            guard let fields = PercentEncoding.query(query) else {
                 return answer.fail(StoreError(.invalid, "the query is not well-formed"), on: exchange)
             }
-            for (name, value) in values {
-                fields[name] = nil
-                fields[name] = value
-            }
-            return serve(exchange, answer, endpoint, .object(fields.mapValues { .string($0) }), textual: true)
+            let json = Self.adding(values, to: .object(fields.mapValues { .string($0) }))
+            return serve(exchange, answer, endpoint, json, textual: true)
         }
         let type = exchange.request.headers["content-type"]
         guard type == nil || type.map(Self.isJSON) == true else {
@@ -100,21 +97,26 @@ struct Shim: Sendable {
         _ values: OrderedDictionary<String, String>
     ) {
         do {
-            var json = body.readableBytes == 0 ? [:] : try JSON(parsing: body.readableBytesView)
+            let json = body.readableBytes == 0 ? [:] : try JSON(parsing: body.readableBytesView)
             guard json.object != nil else {
                 throw StoreError(.invalid, "the body must be a JSON object, not \(json.kind)")
             }
-            // Behind all others, as the last spelling of a name counts (`threadId`): the path has the last word.
-            for (name, value) in values {
-                json[name] = nil
-                json[name] = .string(value)
-            }
-            serve(exchange, answer, endpoint, json, textual: false)
+            serve(exchange, answer, endpoint, Self.adding(values, to: json), textual: false)
         } catch let error as JSONError {
             answer.fail(StoreError(.invalid, "the body is not valid JSON: \(error)"), on: exchange)
         } catch {
             answer.fail(StoreError(describing: error), on: exchange)
         }
+    }
+
+    /// What the path says, behind all members: of a name's spellings (`threadId`) the last one counts.
+    private static func adding(_ values: OrderedDictionary<String, String>, to json: JSON) -> JSON {
+        var json = json
+        for (name, value) in values {
+            json[name] = nil
+            json[name] = .string(value)
+        }
+        return json
     }
 
     // MARK: The use case and its answer

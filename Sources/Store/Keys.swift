@@ -17,21 +17,14 @@ public struct Keys: Sendable {
         afterThread = cluster ? "}:" : ":"
     }
 
-    /// A script is given up to eight of these: each is put together with one allocation.
     private func thread(_ id: String, _ part: String) -> String {
-        let count = beforeThread.utf8.count + id.utf8.count + afterThread.utf8.count + part.utf8.count
-        return String(unsafeUninitializedCapacity: count) { target in
-            var end = 0
-            func append(_ text: String) {
-                var text = text
-                end = text.withUTF8 { target[end...].update(fromContentsOf: $0) }
-            }
-            append(beforeThread)
-            append(id)
-            append(afterThread)
-            append(part)
-            return end
-        }
+        var name = ""
+        name.reserveCapacity(beforeThread.utf8.count + id.utf8.count + afterThread.utf8.count + part.utf8.count)
+        name += beforeThread
+        name += id
+        name += afterThread
+        name += part
+        return name
     }
 
     private func queue(_ part: String) -> String {
@@ -45,6 +38,13 @@ public struct Keys: Sendable {
 
     // MARK: A thread
 
+    /// What scripts about a thread and its runs are given: the hash from whose name they make those of the thread's other keys.
+    ///
+    /// In a cluster a key comes with it that there never is. While a slot moves to another node, scripts with a key that is there and one
+    /// that is not are refused as a whole until it has moved (TRYAGAIN); without it, one could fail half-way, at a key that has gone ahead.
+    func script(_ thread: String) -> [String] {
+        cluster ? [metadata(thread), self.thread(thread, "never")] : [metadata(thread)]
+    }
     /// Hash: configuration, numbers and cursor of the log, the active run.
     func metadata(_ thread: String) -> String { self.thread(thread, "metadata") }
     /// Stream: the event log, one entry per event, its field `e` is the serialized event without id.

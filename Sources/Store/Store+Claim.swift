@@ -108,26 +108,25 @@ extension Store {
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         try await run(
             WorkerScripts.claim,
-            threadKeys(entry.thread),
-            runArguments(entry.thread, entry.run) + [
-                RedisArgument(entry.lease), RedisArgument(lost), RedisArgument(maxAttempts), entry.wasLost ? "1" : "0",
-            ]
+            entry.thread,
+            entry.run,
+            [RedisArgument(entry.lease), RedisArgument(lost), RedisArgument(maxAttempts), entry.wasLost ? "1" : "0"]
         )
     }
 
     // MARK: What all scripts about a thread's runs begin with, see RunPrelude
 
-    func threadKeys(_ thread: String) -> [String] {
-        [
-            keys.metadata(thread), keys.stream(thread), keys.runs(thread), keys.pending(thread), keys.messages(thread),
-            keys.memory(thread),
-        ]
+    func call(_ script: RedisScript, _ thread: String, _ run: String, _ arguments: [RedisArgument]) -> RedisCall {
+        .script(script, keys: keys.script(thread), arguments: [RedisArgument(thread), RedisArgument(run)] + arguments)
     }
 
-    func runArguments(_ thread: String, _ run: String) -> [RedisArgument] {
-        [
-            RedisArgument(thread), RedisArgument(keys.live(thread)), RedisArgument(keys.run(thread, "")),
-            RedisArgument(run),
-        ]
+    func run(
+        _ script: RedisScript,
+        _ thread: String,
+        _ run: String,
+        _ arguments: [RedisArgument]
+    ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
+        let arguments = [RedisArgument(thread), RedisArgument(run)] + arguments
+        return try await self.run(script, keys.script(thread), arguments)
     }
 }

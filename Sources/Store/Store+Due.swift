@@ -54,20 +54,20 @@ extension Store {
     /// - Parameters:
     ///   - limit: how long the run may wait for a worker; zero: for ever.
     ///   - refused: when the run is to be looked at if the change was refused; nil for one that there is not then.
+    ///   - script: of the thread's runs, with what it takes beside the thread and the run.
     func announcing(
         _ entry: QueueEntry,
         within limit: Duration = .zero,
         refused: Int64? = nil,
         _ script: RedisScript,
-        _ keys: [String],
         _ arguments: [RedisArgument]
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         let push = RedisCall.script(
             QueueScripts.push,
-            keys: [self.keys.ready(entry.tenant), self.keys.ring, self.keys.wake, self.keys.due],
+            keys: [keys.ready(entry.tenant), keys.ring, keys.wake, keys.due],
             arguments: [RedisArgument(entry.name), RedisArgument(entry.tenant), RedisArgument(limit.milliseconds)]
         )
-        let change = RedisCall.script(script, keys: keys, arguments: arguments)
+        let change = call(script, entry.thread, entry.run, arguments)
         let replies = try await announcing(.run(entry), change, then: push)
         let answer = try Self.outcome(replies[0], of: script)
         guard answer.outcome != "ok", let member = replies[1].array?.last?.string else { return answer }

@@ -68,10 +68,10 @@ extension Store {
             QueueEntry(thread: thread, run: id, tenant: tenant),
             within: queueLimit,
             RunScripts.execute,
-            threadKeys(thread) + [keys.idempotency(thread, method, tenant, key)],
-            runArguments(thread, id) + [
+            [
                 RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
                 RedisArgument(request.model), RedisArgument(request.onBusy), RedisArgument(Self.pendingLimit),
+                key.isEmpty ? "" : RedisArgument(keys.idempotency(thread, method, tenant, key)),
                 key.isEmpty ? "" : RedisArgument(SHA256.digest(fingerprint).hexadecimal),
                 RedisArgument(Self.idempotencySeconds),
                 RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
@@ -189,11 +189,7 @@ extension Store {
         guard id.isIdentifier else { throw .runNotFound(id) }
         // Put down first, so that a sweeper looks what follows if nobody comes to say so. Whose the run is does not matter for that.
         let item = DueItem.run(QueueEntry(thread: thread, run: id, tenant: Self.commonTenant))
-        let cancel = RedisCall.script(
-            RunScripts.cancel,
-            keys: threadKeys(thread),
-            arguments: runArguments(thread, id) + [RedisArgument(keys.control)]
-        )
+        let cancel = call(RunScripts.cancel, thread, id, [RedisArgument(keys.control)])
         var values: [RESPValue] = []
         for reply in await redis.send(pipeline: [announcement(of: item), cancel]) {
             do { values.append(try reply.get()) } catch { throw StoreError(error) }
@@ -212,8 +208,7 @@ extension Store {
             QueueEntry(thread: thread, run: id, tenant: try await run(thread, id).tenant),
             refused: 1,
             RunScripts.answer,
-            threadKeys(thread),
-            runArguments(thread, id) + [RedisArgument(request.callID), RedisArgument(request.text)]
+            [RedisArgument(request.callID), RedisArgument(request.text)]
         )
         let word = values.first?.string ?? ""
         switch outcome {

@@ -150,10 +150,10 @@ extension Store {
         let event = Event(threadID: id, type: "thread_updated", time: Self.now)
         let (outcome, values) = try await run(
             ThreadScripts.update,
-            [keys.metadata(id), keys.stream(id)],
+            keys.script(id),
             [
-                RedisArgument(keys.live(id)), RedisArgument(String(request.version)), RedisArgument(event.serialized()),
-                RedisArgument(metadataLimit), RedisArgument(request.metadata.count),
+                RedisArgument(String(request.version)), RedisArgument(event.serialized()), RedisArgument(metadataLimit),
+                RedisArgument(request.metadata.count),
             ] + request.metadata.flatMap { [RedisArgument($0), RedisArgument($1)] } + fields
         )
         switch outcome {
@@ -183,7 +183,10 @@ extension Store {
         if time == nil { _ = try await send(sweepSoon(id)) }
         let (outcome, values) = try await run(
             ThreadScripts.delete,
-            threadKeys(id) + [keys.schedules(id), keys.tombstone(id)],
+            [
+                keys.metadata(id), keys.stream(id), keys.runs(id), keys.pending(id), keys.messages(id), keys.memory(id),
+                keys.schedules(id), keys.tombstone(id),
+            ],
             [
                 RedisArgument(keys.live(id)), RedisArgument(keys.run(id, "")), time.map { RedisArgument($0) } ?? "",
                 RedisArgument(Self.idempotencySeconds),

@@ -110,10 +110,8 @@ extension Store {
         for run: ClaimedRun,
         patience: Duration
     ) async throws -> (outcome: String, values: [RESPValue]) {
-        let keys = threadKeys(run.threadID)
-        let arguments = runArguments(run.threadID, run.runID) + arguments
         let answer = try await repeatedly(script.name, patience: patience) { () throws(StoreError) in
-            try await self.run(script, keys, arguments)
+            try await self.run(script, run.threadID, run.runID, arguments)
         }
         guard answer.outcome != "stale" else { throw StoreError.stale(run) }
         return answer

@@ -2,9 +2,9 @@ internal import Redis
 
 /// Lua that several scripts share, put before each of them.
 ///
-/// Conventions: a script answers an array whose first element is a word for the outcome. Keys come in KEYS only, numbers are written
-/// with `%d` because Lua would write large ones in exponents. Events arrive serialized without id and without number; the script
-/// appends the number (field 2 of Event) to the bytes, as fields of a protobuf message may come in any order and the last one counts.
+/// Conventions: a script answers an array whose first element is a word for the outcome. What it joins to a text is written with `%d`,
+/// because Lua would write large numbers in exponents. Events arrive serialized without id and without number; the script appends
+/// the number (field 2 of Event) to the bytes, as fields of a protobuf message may come in any order and the last one counts.
 enum Prelude {
     static func script(_ name: String, _ source: String) -> RedisScript {
         RedisScript(name: name, source: shared + source)
@@ -50,19 +50,28 @@ enum Prelude {
             return seq
         end
 
-        -- Appends events to a thread's log and announces them; gives each its number. Returns the number and the id of the last one.
-        local function append(metadata, stream, live, events)
-            if #events == 0 then return tonumber(redis.call('HGET', metadata, 'seq')) end
-            local last = redis.call('HINCRBY', metadata, 'seq', #events)
-            local announced, id = {}, nil
+        -- When an event came into the log, in milliseconds: its id begins with that.
+        local function time_of(id) return id:match('^%d+') end
+
+        -- The number of the last event of the thread whose hash is KEYS[1], once it has been read.
+        local seq
+
+        -- Appends events to that thread's log and announces them; gives each its number. What follows are fields of the thread's hash
+        -- that change with them. Returns the number and the id of the last one.
+        local function append(events, ...)
+            seq = tonumber(seq or redis.call('HGET', KEYS[1], 'seq'))
+            if #events == 0 then return seq end
+            local thread, announced, id = KEYS[1]:sub(1, -#'metadata' - 1), {}, nil
+            local stream = thread .. 'stream'
             for i, event in ipairs(events) do
-                local stored = event .. '\16' .. varint(last - #events + i)
+                seq = seq + 1
+                local stored = event .. '\16' .. varint(seq)
                 id = redis.call('XADD', stream, '*', 'e', stored)
                 announced[i] = struct.pack('>Hc0Ic0', #id, id, #stored, stored)
             end
-            redis.call('HSET', metadata, 'last_id', id, 'updated_at', now())
-            redis.call('SPUBLISH', live, table.concat(announced))
-            return last, id
+            redis.call('HSET', KEYS[1], 'seq', seq, 'last_id', id, 'updated_at', time_of(id), ...)
+            redis.call('SPUBLISH', thread .. 'live', table.concat(announced))
+            return seq, id
         end
 
         """#

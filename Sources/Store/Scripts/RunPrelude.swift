@@ -2,11 +2,10 @@ internal import Redis
 
 /// Lua that the scripts about a thread's runs share.
 ///
-/// All of them begin alike: KEYS metadata, stream, runs, pending, messages, memory; ARGV thread id, live channel, what the keys of
-/// the thread's runs begin with, run id. They touch the keys of one thread and nothing else; what the queue has to learn of it is in
-/// their answer, as a list of four: when the run is to be looked at again (milliseconds since 1970, or empty), the id and the tenant
-/// of a run that is to be put into the queue (or empty), whether the run was given up (`1`, or empty). Behind it come the ids of runs
-/// that have something to tell a webhook, see ``WebhookScripts``.
+/// All of them begin alike: KEYS the thread's, see ``Keys/script(_:)``; ARGV thread id, run id. They touch the keys of one thread and
+/// nothing else; what the queue has to learn of it is in their answer, as a list of four: when the run is to be looked at again
+/// (milliseconds since 1970, or empty), the id and the tenant of a run that is to be put into the queue (or empty), whether the run
+/// was given up (`1`, or empty). Behind it come the ids of runs that have something to tell a webhook, see ``WebhookScripts``.
 ///
 /// A run's lifecycle events are put together here, because only the script knows the state it finds: fields of Event and RunUpdate
 /// by their numbers in event.proto.
@@ -17,13 +16,15 @@ enum RunPrelude {
 
     private static let names = #"""
         local call = redis.call
-        local metadata, stream, pending, messages, memory = KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6]
-        local thread_id, live, runs, run_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+        local metadata, thread_id, run_id = KEYS[1], ARGV[1], ARGV[2]
+        local thread = metadata:sub(1, -#'metadata' - 1)
+        local stream, runs = thread .. 'stream', thread .. 'run:'
 
         """#
 
     private static let shared = #"""
         local terminal = { completed = true, failed = true, cancelled = true, timed_out = true, expired = true }
+        local tokens = { 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }
 
         local function field(tag, bytes)
             if not bytes or bytes == '' then return '' end
@@ -43,54 +44,65 @@ enum RunPrelude {
             return bytes
         end
 
-        -- What a run leaves behind when it is over, its numbers to the thread, and its end to the record. Events come before.
-        local function close(id, final, status, fields)
-            local run = runs .. id
-            call('HSET', run, 'status', status, 'ended_at', now(), 'final_id', final,
-                'messages', call('LLEN', messages), unpack(fields))
-            local names = { 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens', 'webhook' }
-            local values = call('HMGET', run, unpack(names))
-            for i = 1, 4 do
-                if values[i] and values[i] ~= '0' then call('HINCRBY', metadata, names[i], values[i]) end
+        -- The thread's numbers with those of a run that ends (by name), as fields of the thread's hash.
+        local function totals(used)
+            local sums, fields = call('HMGET', metadata, 'seq', unpack(tokens)), {}
+            seq = sums[1]
+            for i, name in ipairs(tokens) do
+                if (used[name] or '0') ~= '0' then
+                    fields[#fields + 1], fields[#fields + 2] = name, (sums[i + 1] or 0) + used[name]
+                end
             end
-            tell(id, values[5], 'run_' .. status, final)
+            return unpack(fields)
+        end
+
+        -- What a run leaves behind when it is over, and its end to the record. Events come before. `count`: messages of the
+        -- conversation, if that is known.
+        local function close(id, final, status, fields, webhook, count)
+            local run = runs .. id
+            call('HSET', run, 'status', status, 'ended_at', time_of(final), 'final_id', final,
+                'messages', count or call('LLEN', thread .. 'messages'), unpack(fields))
+            tell(id, webhook, 'run_' .. status, final)
             call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers', run .. ':memory')
         end
 
         -- The terminal transition of a run that no worker holds (any more). `update`: reason, or code and message.
         local function conclude(id, status, update)
             update.status = status
-            local attempt = call('HGET', runs .. id, 'attempt')
-            local _, final = append(metadata, stream, live, { lifecycle(id, attempt, 'run_' .. status, update, true) })
+            local run, used = call('HMGET', runs .. id, 'attempt', 'webhook', unpack(tokens)), {}
+            for i, name in ipairs(tokens) do used[name] = run[i + 2] end
+            local _, final = append({ lifecycle(id, run[1], 'run_' .. status, update, true) }, totals(used))
             local fields = {}
             if update.reason then fields = { 'reason', update.reason } end
             if update.code then fields = { 'error_code', update.code, 'error_message', update.message } end
-            close(id, final, status, fields)
+            close(id, final, status, fields, run[2])
         end
 
         -- What the agent has kept becomes the thread's with the end of its run.
         local function keep_memory(id)
             local own = call('GET', runs .. id .. ':memory')
-            if own then call('SET', memory, own) end
+            if own then call('SET', thread .. 'memory', own) end
         end
 
         -- A run that goes no further leaves its memory, and one that was paused had told what the conversation would gain then.
         local function keep(id)
             if call('HEXISTS', runs .. id, 'rollback') == 1 then return end
             keep_memory(id)
-            for _, message in ipairs(call('LRANGE', runs .. id .. ':closing', 0, -1)) do call('RPUSH', messages, message) end
+            for _, message in ipairs(call('LRANGE', runs .. id .. ':closing', 0, -1)) do
+                call('RPUSH', thread .. 'messages', message)
+            end
         end
 
         -- The conversation gains nothing by a run that is rolled back; this says so.
         local function roll_back(id)
             local run = call('HMGET', runs .. id, 'rollback', 'attempt')
             if not run[1] then return end
-            append(metadata, stream, live, { lifecycle(id, run[2], 'thread_rolled_back', { reason = 'rollback' }) })
+            append({ lifecycle(id, run[2], 'thread_rolled_back', { reason = 'rollback' }) })
         end
 
         -- The active run is over: the next one that waits gets its turn. Returns its id and tenant, or two empty strings.
         local function promote()
-            local id = call('LPOP', pending)
+            local id = call('LPOP', thread .. 'pending')
             if not id then
                 call('HDEL', metadata, 'active')
                 return '', ''
@@ -108,19 +120,28 @@ enum RunPrelude {
             return active, run[2]
         end
 
-        -- Appends to a list what a script was given, from one of its arguments on.
+        -- Appends to a list what a script was given, from one of its arguments on. Returns how many it has then, if there was something.
         local function push_arguments(list, first)
-            for i = first, #ARGV, 1000 do call('RPUSH', list, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+            local count
+            for i = first, #ARGV, 1000 do count = call('RPUSH', list, unpack(ARGV, i, math.min(i + 999, #ARGV))) end
+            return count
+        end
+
+        -- The fields (name, value) and the events that a script was given, from one of its arguments on, and the place behind them.
+        local function arguments(first, field_count, event_count)
+            local events = first + field_count * 2
+            local rest = events + event_count
+            return { unpack(ARGV, first, events - 1) }, { unpack(ARGV, events, rest - 1) }, rest
         end
 
         -- The run as an attempt finds it: whether it is that attempt's, and still in its hands. A script that holds another attempt's
         -- word changes nothing.
         local function run_of(attempt)
-            local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook', 'rollback', 'batch')
+            local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook', 'rollback', 'batch', 'inputs')
             local is_ours = run[2] == attempt
             return {
                 status = run[1], is_ours = is_ours, is_held = is_ours and (run[1] == 'running' or run[1] == 'cancelling'),
-                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]),
+                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]), inputs = tonumber(run[6] or 0),
             }
         end
 

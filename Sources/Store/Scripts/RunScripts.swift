@@ -3,66 +3,63 @@ internal import Redis
 /// What clients do with a thread's runs: each is one compare-and-set with the events that tell of it. See ``RunPrelude`` for the first
 /// keys and arguments.
 enum RunScripts {
-    /// Accepts a run. Further KEYS idempotency. Further ARGV control channel, tenant, task, model, what to do while a run is active
-    /// (empty: as the thread has it), how many may wait (runs, and what was said to a run), the request's fingerprint (empty without an
-    /// idempotency key), seconds to keep the key, milliseconds it may wait (0: for ever), the run that this one repeats (or empty), its
+    /// Accepts a run. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty: as the thread has it),
+    /// how many may wait (runs, and what was said to a run), the key of what the request under its idempotency key came to and the
+    /// request's fingerprint (empty without one), seconds to keep it, milliseconds it may wait (0: for ever), the run that this one repeats (or empty), its
     /// webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected (`1`, or empty). Answers
     /// `expect` where the thread's is not.
     static let execute = RunPrelude.script(
         "execute",
         stop + #"""
-            local tenant, task, model, on_busy, request = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[11]
-            local thread = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id')
-            if not thread[1] then return { 'missing' } end
+            local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected =
+                unpack(ARGV, 4)
+            local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
+            if not state[1] then return { 'missing' } end
             if request ~= '' then
-                local known = call('GET', KEYS[7])
+                local known = call('GET', key)
                 if known then
                     if known:sub(1, 64) == request then return { 'replayed', known:sub(65) } end
                     return { 'mismatch' }
                 end
             end
             local function remember(id)
-                if request ~= '' then call('SET', KEYS[7], request .. id, 'EX', ARGV[12]) end
+                if request ~= '' then call('SET', key, request .. id, 'EX', seconds) end
             end
 
-            local webhook = ARGV[15] ~= '' and ARGV[15] or thread[2] or ARGV[16]
-            if webhook ~= '' and ARGV[17] == '' then return { 'expect' } end
-            local active, cursor = thread[3], thread[4]
+            local webhook = own_webhook ~= '' and own_webhook or state[2] or fallback
+            if webhook ~= '' and is_expected == '' then return { 'expect' } end
+            local active, cursor = state[3], state[4]
+            limit, seq = tonumber(limit), state[5]
             if active then
                 if on_busy == '' then on_busy = default_on_busy() end
                 if on_busy == 'reject' then return { 'busy', active } end
                 if on_busy == 'steer' then
-                    if call('LLEN', runs .. active .. ':inputs') >= tonumber(ARGV[10]) then return { 'full', active } end
-                    if steer(active, task) then
-                        remember(active)
-                        return { 'steered', active }
-                    end
+                    local outcome = steer(active, task, limit)
+                    if outcome == 'steered' then remember(active) end
+                    if outcome then return { outcome, active } end
                 end
                 if on_busy == 'interrupt' or on_busy == 'rollback' then
                     supersede(active, on_busy)
                     active, cursor = unpack(call('HMGET', metadata, 'active', 'last_id'))
                 end
             end
-            local waiting = active and call('LLEN', pending) or 0
-            if waiting >= tonumber(ARGV[10]) then return { 'full' } end
+            local waiting = active and call('LLEN', thread .. 'pending') or 0
+            if waiting >= limit then return { 'full' } end
             remember(run_id)
             local run, time = runs .. run_id, now()
             call('HSET', run, 'status', 'queued', 'task', task, 'model', model, 'tenant', tenant, 'attempt', 0, 'losses', 0,
                 'failures', 0, 'created_at', time, 'cursor', cursor, 'ahead', active and waiting + 1 or 0)
-            if ARGV[13] ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + ARGV[13])) end
-            if ARGV[14] ~= '' then call('HSET', run, 'retry_of', ARGV[14]) end
+            if patience ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + patience)) end
+            if retry_of ~= '' then call('HSET', run, 'retry_of', retry_of) end
             if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
-            call('RPUSH', KEYS[3], run_id)
-            call('HINCRBY', metadata, 'run_count', 1)
-            append(metadata, stream, live, {
-                lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model })
-            })
-            if active then
-                call('RPUSH', pending, run_id)
-                return { 'waiting', run_id, told }
-            end
-            call('HSET', metadata, 'active', run_id)
-            return { 'ok', run_id, told }
+            call('RPUSH', thread .. 'runs', run_id)
+            append(
+                { lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model }) },
+                'run_count', state[6] + 1, 'active', active or run_id
+            )
+            if not active then return { 'ok', run_id, told } end
+            call('RPUSH', thread .. 'pending', run_id)
+            return { 'waiting', run_id, told }
             """#
     )
 
@@ -73,7 +70,7 @@ enum RunScripts {
         stop + #"""
             local status = call('HGET', runs .. run_id, 'status')
             if not status then return { 'missing' } end
-            call('LREM', pending, 0, run_id)
+            call('LREM', thread .. 'pending', 0, run_id)
             stop(run_id, 'user')
             local next_id, next_tenant = '', ''
             -- The cancel that ended it may not have come to put the next one into the queue.
@@ -89,26 +86,24 @@ enum RunScripts {
     static let answer = RunPrelude.script(
         "answer",
         #"""
-        local run_key = runs .. run_id
+        local run_key, question_id, text = runs .. run_id, ARGV[3], ARGV[4]
         local run = call('HMGET', run_key, 'status', 'question_id', 'paused_at', 'attempt', 'expires_at')
         if not run[1] then return { 'missing' } end
-        if ARGV[5] ~= '' and call('HGET', run_key .. ':answers', ARGV[5]) == ARGV[6] then return { 'ok' } end
+        if question_id ~= '' and call('HGET', run_key .. ':answers', question_id) == text then return { 'ok' } end
         local time = tonumber(now())
         if run[1] ~= 'requires_action' or time >= tonumber(run[5]) then return { 'asks_nothing', run[1] } end
-        if ARGV[5] ~= '' and ARGV[5] ~= run[2] then return { 'asks_other', run[2] } end
-        call('HSET', run_key .. ':answers', run[2], ARGV[6])
+        if question_id ~= '' and question_id ~= run[2] then return { 'asks_other', run[2] } end
+        call('HSET', run_key .. ':answers', run[2], text)
         call('HINCRBY', run_key, 'paused_ms', string.format('%d', time - run[3]))
-        local seq = append(metadata, stream, live, {
-            lifecycle(run_id, run[4], 'run_answered', { status = 'queued', task = ARGV[6] })
-        })
-        call('HSET', run_key, 'status', 'queued', 'recorded_seq', seq)
+        local recorded = append({ lifecycle(run_id, run[4], 'run_answered', { status = 'queued', task = text }) })
+        call('HSET', run_key, 'status', 'queued', 'recorded_seq', recorded)
         call('HDEL', run_key, 'question', 'question_id', 'paused_at', 'expires_at')
         call('DEL', run_key .. ':closing')
         return { 'ok' }
         """#
     )
 
-    /// Ways to stop and to steer runs; ARGV[5] is the control channel.
+    /// Ways to stop and to steer runs; ARGV[3] is the control channel.
     private static let stop = #"""
         -- Asks a run to stop, or ends it where no worker holds it. What waits for it is the caller's business.
         local function stop(id, reason)
@@ -118,10 +113,8 @@ enum RunScripts {
             if reason == 'rollback' then call('HSET', run, 'rollback', 1) end
             if state[1] == 'running' then
                 call('HSET', run, 'status', 'cancelling', 'reason', reason)
-                append(metadata, stream, live, {
-                    lifecycle(id, state[2], 'run_cancelling', { status = 'cancelling', reason = reason })
-                })
-                call('PUBLISH', ARGV[5], thread_id .. ' ' .. id .. ' ' .. reason)
+                append({ lifecycle(id, state[2], 'run_cancelling', { status = 'cancelling', reason = reason }) })
+                call('PUBLISH', ARGV[3], thread_id .. ' ' .. id .. ' ' .. reason)
             elseif state[1] ~= 'cancelling' then
                 keep(id)
                 conclude(id, 'cancelled', { reason = reason })
@@ -131,20 +124,22 @@ enum RunScripts {
 
         -- Another run is to take the place of all that there are: those that wait end, the active one is asked to.
         local function supersede(active, on_busy)
+            local pending = thread .. 'pending'
             for _, id in ipairs(call('LRANGE', pending, 0, -1)) do conclude(id, 'cancelled', { reason = 'superseded' }) end
             call('DEL', pending)
             stop(active, on_busy == 'rollback' and 'rollback' or 'superseded')
             if terminal[call('HGET', runs .. active, 'status')] then call('HDEL', metadata, 'active') end
         end
 
-        -- Gives a run that goes on something more to do. False when it is about to end.
-        local function steer(id, task)
+        -- Gives a run that goes on something more to do. Returns the outcome: nil when the run is about to end.
+        local function steer(id, task, limit)
             local run = runs .. id
-            local state = call('HMGET', run, 'status', 'attempt')
-            if state[1] == 'cancelling' then return false end
-            call('RPUSH', run .. ':inputs', task)
-            append(metadata, stream, live, { lifecycle(id, state[2], 'run_steered', { status = state[1], task = task }) })
-            return true
+            local state = call('HMGET', run, 'status', 'attempt', 'inputs')
+            if tonumber(state[3] or 0) >= limit then return 'full' end
+            if state[1] == 'cancelling' then return nil end
+            call('HSET', run, 'inputs', call('RPUSH', run .. ':inputs', task))
+            append({ lifecycle(id, state[2], 'run_steered', { status = state[1], task = task }) })
+            return 'steered'
         end
 
         -- What the thread's own configuration says of a second run.

@@ -13,8 +13,8 @@ enum ThreadScripts {
             if #fields == 0 then return { 'deleted' } end
             return { 'replayed', fields }
         end
-        local time = now()
         local id = redis.call('XADD', KEYS[2], '*', 'e', ARGV[2] .. '\16\1')
+        local time = time_of(id)
         local fields = {
             'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', '1', 'last_id', id, 'run_count', '0',
         }
@@ -47,22 +47,22 @@ enum ThreadScripts {
         """#
     )
 
-    /// Changes what clients attach to a thread. KEYS metadata, stream. ARGV live channel, version (0: any), event `thread_updated`, how many
-    /// entries the metadata may have, how many of its names follow, the names each with its value (empty: to be removed), then fields
-    /// of the thread each with its value.
+    /// Changes what clients attach to a thread. KEYS the thread's, see ``Keys/script(_:)``. ARGV version (0: any), event `thread_updated`,
+    /// how many entries the metadata may have, how many of its names follow, the names each with its value (empty: to be removed), then
+    /// fields of the thread each with its value.
     static let update = Prelude.script(
         "update",
         #"""
         if redis.call('EXISTS', KEYS[1]) == 0 then return { 'missing' } end
         local version = redis.call('HGET', KEYS[1], 'version') or '1'
-        if ARGV[2] ~= '0' and ARGV[2] ~= version then return { 'stale', version } end
+        if ARGV[1] ~= '0' and ARGV[1] ~= version then return { 'stale', version } end
         local metadata, count = cjson.decode(redis.call('HGET', KEYS[1], 'metadata')), 0
-        local fields = 6 + 2 * ARGV[5]
-        for i = 6, fields - 1, 2 do metadata[ARGV[i]] = ARGV[i + 1] ~= '' and ARGV[i + 1] or nil end
+        local fields = 5 + 2 * ARGV[4]
+        for i = 5, fields - 1, 2 do metadata[ARGV[i]] = ARGV[i + 1] ~= '' and ARGV[i + 1] or nil end
         for _ in pairs(metadata) do count = count + 1 end
-        if count > tonumber(ARGV[4]) then return { 'full' } end
+        if count > tonumber(ARGV[3]) then return { 'full' } end
         redis.call('HSET', KEYS[1], 'metadata', cjson.encode(metadata), 'version', string.format('%d', version + 1), unpack(ARGV, fields))
-        append(KEYS[1], KEYS[2], ARGV[1], { ARGV[3] })
+        append({ ARGV[2] })
         return { 'ok' }
         """#
     )
@@ -102,21 +102,25 @@ enum ThreadScripts {
         #"""
         local thread = redis.call('HMGET', KEYS[1], 'seq', 'last_id', 'trimmed_seq', 'trimmed_id')
         if not thread[1] then return { 'missing' } end
-        local from, passed = '-', 0
-        if ARGV[1] ~= '0-0' then
-            from = '(' .. ARGV[1]
-            local before = redis.call('XREVRANGE', KEYS[2], ARGV[1], '-', 'COUNT', 1)[1]
+        local cursor, count, bytes, page = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), {}
+        local function read(from, limit) return redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', limit) end
+        -- The event at the cursor is read too, for its number: it is nearly always kept.
+        local wanted, passed = math.min(count, 8), 0
+        local entries = read(cursor, wanted + 1)
+        if entries[1] and entries[1][1] == cursor then
+            passed = seq_of(table.remove(entries, 1)[2][2])
+        else
+            entries[wanted + 1] = nil
+            local before = cursor ~= '0-0' and redis.call('XREVRANGE', KEYS[2], cursor, '-', 'COUNT', 1)[1]
             if before then passed = seq_of(before[2][2]) end
         end
-        local count, bytes, page = tonumber(ARGV[2]), tonumber(ARGV[3]), {}
-        while #page < count and bytes > 0 do
-            local wanted = math.min(count - #page, 8)
-            local entries = redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', wanted)
+        while true do
             for _, entry in ipairs(entries) do
-                if bytes <= 0 then break end
-                page[#page + 1], bytes, from = entry, bytes - #entry[2][2], '(' .. entry[1]
+                if bytes > 0 then page[#page + 1], bytes = entry, bytes - #entry[2][2] end
             end
-            if #entries < wanted then break end
+            if bytes <= 0 or #entries < wanted or #page == count then break end
+            wanted = math.min(count - #page, 8)
+            entries = read('(' .. entries[#entries][1], wanted)
         end
         return { 'ok', thread[1], thread[2], thread[3] or '0', thread[4] or '0-0', passed, page }
         """#

@@ -12,25 +12,28 @@ enum WorkerScripts {
     static let claim = RunPrelude.script(
         "claim",
         #"""
-        local lease, lost, run_key = ARGV[5], ARGV[6], runs .. run_id
+        local lease, lost, max_losses, was_lost = unpack(ARGV, 3)
+        local run_key = runs .. run_id
         local run = call('HMGET', run_key, 'status', 'attempt', 'losses', 'recorded_seq', 'tenant', 'start_by', 'retry_at', 'expires_at',
-            'reason', 'gave_up', 'worker', 'task', 'model', 'failures', 'started_at', 'paused_ms')
+            'reason', 'gave_up', 'worker', 'task', 'model', 'failures', 'started_at', 'paused_ms', 'inputs')
         local status, time = run[1], tonumber(now())
-        local active = call('HGET', metadata, 'active')
-        local is_active = active == run_id
+        local state = call('HMGET', metadata, 'active', 'seq')
+        local is_active = state[1] == run_id
+        seq = state[2]
         local function none(again, id, tenant, gave_up)
             return { 'none', again or '', id or '', tenant or '', gave_up or '', told }
         end
         -- A first attempt finds nothing that an earlier one has left.
         local function given(attempt)
-            local journal, answers, own_memory = {}, {}, false
+            local journal, answers, inputs, own_memory = {}, {}, {}, false
             if attempt > 1 then
                 journal, answers = call('LRANGE', run_key .. ':journal', 0, -1), call('HGETALL', run_key .. ':answers')
                 own_memory = call('GET', run_key .. ':memory')
             end
+            if run[17] then inputs = call('LRANGE', run_key .. ':inputs', 0, -1) end
             return {
-                'ok', attempt, run[12], run[13], run[14], time - (run[15] or time) - (run[16] or 0), call('LRANGE', messages, 0, -1),
-                journal, own_memory or call('GET', memory), call('LRANGE', run_key .. ':inputs', 0, -1), answers,
+                'ok', attempt, run[12], run[13], run[14], time - (run[15] or time) - (run[16] or 0),
+                call('LRANGE', thread .. 'messages', 0, -1), journal, own_memory or call('GET', thread .. 'memory'), inputs, answers,
             }
         end
         local function ended(outcome, update)
@@ -38,7 +41,7 @@ enum WorkerScripts {
             conclude(run_id, outcome, update)
             roll_back(run_id)
             if is_active then return none('', promote()) end
-            call('LREM', pending, 0, run_id)
+            call('LREM', thread .. 'pending', 0, run_id)
             return none()
         end
 
@@ -66,9 +69,9 @@ enum WorkerScripts {
             return { 'held', run[11] or '-', run[5] }
         elseif status == 'cancelling' then
             return ended('cancelled', { reason = run[9] })
-        elseif ARGV[8] == '1' then
+        elseif was_lost == '1' then
             local losses = call('HINCRBY', run_key, 'losses', 1)
-            if losses >= tonumber(ARGV[7]) then
+            if losses >= tonumber(max_losses) then
                 call('HSET', run_key, 'gave_up', 1)
                 local update = { code = 'max_attempts', message = 'the run lost its worker ' .. losses .. ' times' }
                 local result = ended('failed', update)
@@ -79,8 +82,8 @@ enum WorkerScripts {
 
         local attempt = run[2] + 1
         local update = { status = 'running', discard_from = attempt > 1 and run[4] and run[4] + 1 or 0 }
-        local seq = append(metadata, stream, live, { lifecycle(run_id, attempt, 'run_attempt_started', update) })
-        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', lease, 'recorded_seq', seq,
+        local recorded = append({ lifecycle(run_id, attempt, 'run_attempt_started', update) })
+        call('HSET', run_key, 'status', 'running', 'attempt', attempt, 'batch', 0, 'worker', lease, 'recorded_seq', recorded,
             'started_at', run[15] or now())
         if run[7] then call('HDEL', run_key, 'retry_at') end
         return given(attempt)
@@ -95,22 +98,22 @@ enum WorkerScripts {
     static let write = RunPrelude.script(
         "write",
         #"""
-        local run_key = runs .. run_id
-        local run = run_of(ARGV[5])
+        local attempt, batch, heard, own_memory, event_count = unpack(ARGV, 3, 7)
+        local run_key, run = runs .. run_id, run_of(attempt)
         if not run.is_held then return { 'stale' } end
-        if tonumber(ARGV[6]) > run.batch then
-            local events = {}
-            for i = 10, 9 + ARGV[9] do events[#events + 1] = ARGV[i] end
-            push_arguments(run_key .. ':journal', 10 + ARGV[9])
-            local seq = append(metadata, stream, live, events)
-            if #ARGV > 9 + ARGV[9] then
-                call('HSET', run_key, 'batch', ARGV[6], 'recorded_seq', seq)
+        if tonumber(batch) > run.batch then
+            local events = { unpack(ARGV, 8, 7 + event_count) }
+            local is_recorded = push_arguments(run_key .. ':journal', 8 + event_count)
+            local last = append(events)
+            if is_recorded then
+                call('HSET', run_key, 'batch', batch, 'recorded_seq', last)
             else
-                call('HSET', run_key, 'batch', ARGV[6])
+                call('HSET', run_key, 'batch', batch)
             end
-            if ARGV[8] ~= '' then call('SET', run_key .. ':memory', ARGV[8]) end
+            if own_memory ~= '' then call('SET', run_key .. ':memory', own_memory) end
         end
-        return { 'ok', call('LRANGE', run_key .. ':inputs', ARGV[7], -1) }
+        if run.inputs <= tonumber(heard) then return { 'ok', {} } end
+        return { 'ok', call('LRANGE', run_key .. ':inputs', heard, -1) }
         """#
     )
 
@@ -120,25 +123,25 @@ enum WorkerScripts {
     static let finish = RunPrelude.script(
         "finish",
         #"""
-        local run = run_of(ARGV[5])
+        local attempt, own_memory, heeded, field_count, event_count = unpack(ARGV, 3, 7)
+        local run = run_of(attempt)
         if run.is_ours and terminal[run.status] then
             local id, tenant = queued()
             return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
         end
         if not run.is_held then return { 'stale' } end
-        local fields, events, at = {}, {}, 10
-        for i = 1, ARGV[8] * 2 do fields[i] = ARGV[at] at = at + 1 end
-        for i = 1, ARGV[9] do events[i] = ARGV[at] at = at + 1 end
-        local outcome = fields[2]
-        if outcome == 'completed' and run.status == 'running' and call('LLEN', runs .. run_id .. ':inputs') > tonumber(ARGV[7]) then
-            return { 'more' }
-        end
-        local _, final = append(metadata, stream, live, events)
+        local fields, events, at = arguments(8, field_count, event_count)
+        local value = {}
+        for i = 1, #fields, 2 do value[fields[i]] = fields[i + 1] end
+        local outcome = value.status
+        if outcome == 'completed' and run.status == 'running' and run.inputs > tonumber(heeded) then return { 'more' } end
+        local _, final = append(events, totals(value))
+        local count
         if not run.rolls_back then
-            if ARGV[6] ~= '' then call('SET', memory, ARGV[6]) else keep_memory(run_id) end
-            push_arguments(messages, at)
+            if own_memory ~= '' then call('SET', thread .. 'memory', own_memory) else keep_memory(run_id) end
+            count = push_arguments(thread .. 'messages', at)
         end
-        close(run_id, final, outcome, fields)
+        close(run_id, final, outcome, fields, run.webhook, count)
         if run.rolls_back then roll_back(run_id) end
         local next_id, next_tenant = promote()
         local gave_up = outcome == 'failed' and call('HGET', runs .. run_id, 'gave_up') or ''
@@ -154,25 +157,24 @@ enum WorkerScripts {
     static let requeue = RunPrelude.script(
         "requeue",
         #"""
-        local run_key, delay, events = runs .. run_id, tonumber(ARGV[7]), {}
-        local run = run_of(ARGV[5])
+        local attempt, reason, delay, max_failures, code, message, event_count = unpack(ARGV, 3, 9)
+        local run_key, run = runs .. run_id, run_of(attempt)
         if run.is_ours and run.status == 'queued' then return { 'ok', call('HGET', run_key, 'retry_at') or '', queued() } end
         if not run.is_held then return { 'stale' } end
         if run.status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
-        if ARGV[8] ~= '0' then
+        if max_failures ~= '0' then
             local failures = call('HGET', run_key, 'failures') + 1
-            if failures >= tonumber(ARGV[8]) then return { 'exhausted' } end
+            if failures >= tonumber(max_failures) then return { 'exhausted' } end
             call('HSET', run_key, 'failures', failures)
         end
-        for i = 12, 11 + ARGV[11] do events[#events + 1] = ARGV[i] end
-        local update = { status = 'queued', reason = ARGV[6], code = ARGV[9], message = ARGV[10] }
-        if ARGV[9] == '' then update.code = nil end
-        events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_queued', update)
-        push_arguments(run_key .. ':journal', 12 + ARGV[11])
-        local seq = append(metadata, stream, live, events)
-        if #ARGV > 11 + ARGV[11] then call('HSET', run_key, 'recorded_seq', seq) end
+        local events = { unpack(ARGV, 10, 9 + event_count) }
+        local update = { status = 'queued', reason = reason, code = code ~= '' and code or nil, message = message }
+        events[#events + 1] = lifecycle(run_id, attempt, 'run_queued', update)
+        local is_recorded = push_arguments(run_key .. ':journal', 10 + event_count)
+        local last = append(events)
+        if is_recorded then call('HSET', run_key, 'recorded_seq', last) end
         call('HSET', run_key, 'status', 'queued')
-        if delay == 0 then return { 'ok', '', queued() } end
+        if delay == '0' then return { 'ok', '', queued() } end
         local again = string.format('%d', now() + delay)
         call('HSET', run_key, 'retry_at', again)
         return { 'ok', again, '', '' }
@@ -185,21 +187,19 @@ enum WorkerScripts {
     static let pause = RunPrelude.script(
         "pause",
         #"""
-        local run_key = runs .. run_id
-        local run = run_of(ARGV[5])
+        local attempt, limit, question, question_id, field_count, event_count = unpack(ARGV, 3, 8)
+        local run_key, run = runs .. run_id, run_of(attempt)
         if run.is_ours and run.status == 'requires_action' then return { 'ok', call('HGET', run_key, 'expires_at') } end
         if not run.is_held then return { 'stale' } end
         if run.status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
-        local fields, events, at = {}, {}, 11
-        for i = 1, ARGV[9] * 2 do fields[i] = ARGV[at] at = at + 1 end
-        for i = 1, ARGV[10] do events[i] = ARGV[at] at = at + 1 end
-        local update = { status = 'requires_action', question = ARGV[7] }
-        events[#events + 1] = lifecycle(run_id, ARGV[5], 'run_requires_action', update)
-        local seq, event = append(metadata, stream, live, events)
+        local fields, events, at = arguments(9, field_count, event_count)
+        local update = { status = 'requires_action', question = question }
+        events[#events + 1] = lifecycle(run_id, attempt, 'run_requires_action', update)
+        local last, event = append(events)
         local time = now()
-        local expires = string.format('%d', time + ARGV[6])
-        call('HSET', run_key, 'status', 'requires_action', 'question', ARGV[7], 'question_id', ARGV[8], 'paused_at', time,
-            'expires_at', expires, 'recorded_seq', seq, unpack(fields))
+        local expires = string.format('%d', time + limit)
+        call('HSET', run_key, 'status', 'requires_action', 'question', question, 'question_id', question_id, 'paused_at', time,
+            'expires_at', expires, 'recorded_seq', last, unpack(fields))
         call('DEL', run_key .. ':closing')
         push_arguments(run_key .. ':closing', at)
         tell(run_id, run.webhook, 'run_requires_action', event)

@@ -132,6 +132,37 @@ import Testing
         }
     }
 
+    @Test func `what is asked of a thread whose keys are just moving is done when they have moved`() async throws {
+        try await withClusterStore { store, cluster, group in
+            let thread = try await newThread(store)
+            let metadata = store.keys.metadata(thread)
+            let slot = HashSlot.of(metadata)
+            let source = cluster.master(of: slot)
+            let target = try #require(cluster.nodes[..<3].first { $0.port != source.port })
+            let sourceID = try await source.server.cli("CLUSTER", "MYID")
+            let targetID = try await target.server.cli("CLUSTER", "MYID")
+            _ = try await target.server.cli("CLUSTER", "SETSLOT", "\(slot)", "IMPORTING", sourceID)
+            _ = try await source.server.cli("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", targetID)
+            func migrate(_ key: String) async throws {
+                _ = try await source.server.cli("MIGRATE", "127.0.0.1", "\(target.port)", key, "0", "5000")
+            }
+            // The log goes ahead, the thread's hash is still where it was.
+            try await migrate(store.keys.stream(thread))
+            async let run = execute(store, thread)
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(try await source.server.cli("HGET", metadata, "run_count") == "0", "it must not be half done")
+            #expect(try await source.server.cli("CLUSTER", "COUNTKEYSINSLOT", "\(slot)") == "1")
+            try await migrate(metadata)
+            for node in [target, source] {
+                _ = try await node.server.cli("CLUSTER", "SETSLOT", "\(slot)", "NODE", targetID)
+            }
+            #expect(try await run.status == "queued")
+            #expect(try await finishNext(store) == thread)
+            let log = try await store.log(thread, on: group.next())
+            #expect(log.map(\.seq) == Array(1...5))
+        }
+    }
+
     @Test func `forks, idempotency keys, updates and what is let go of`() async throws {
         try await withClusterStore { store, _, group in
             let hour: Int64 = 3_600_000

@@ -110,7 +110,7 @@ public actor TestRedis {
         let status = try ChildProcess("/usr/bin/redis-cli", arguments, output: output).wait()
         let text = try String(contentsOfFile: output, encoding: .utf8)
         guard status == 0 else { throw Failure(description: "redis-cli: \(text)") }
-        return text
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
     /// Waits up to 30 seconds for what other processes bring about.

@@ -109,7 +109,7 @@ public struct BaudConfig: Sendable, Equatable {
     /// How runs are claimed and kept.
     public struct Worker: Sendable, Equatable {
         /// Runs that one process carries out at once.
-        public var concurrency = 16
+        public var concurrency = 64
         /// How long a run belongs to a worker that gives no sign of life.
         public var lease: Duration = .seconds(10)
         public var heartbeat: Duration = .seconds(3)

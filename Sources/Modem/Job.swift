@@ -1,6 +1,7 @@
 internal import Logging
 internal import Messages
 internal import Store
+internal import Synchronization
 
 /// One claimed run while this worker carries it out: the handler, the writer of its events, and whatever stops it.
 ///
@@ -30,9 +31,15 @@ final class Job: Sendable {
         bufferingPolicy: .bufferingOldest(1)
     )
 
+    /// Whether the run is known to be this worker's, or its acceptance is still under way.
+    let isHeld: Atomic<Bool>
+
     private let (ends, endContinuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
 
-    init(entry: QueueEntry) { self.entry = entry }
+    init(entry: QueueEntry, isHeld: Bool = true) {
+        self.entry = entry
+        self.isHeld = Atomic(isHeld)
+    }
 
     /// The first reason counts.
     func stop(_ reason: StopReason) { stopContinuation.yield(reason) }

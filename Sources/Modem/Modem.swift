@@ -15,11 +15,12 @@ public final class Modem: Service {
 
     private let store: Store
     private let handler: any RunHandler
-    private let configuration: ModemConfiguration
+    let configuration: ModemConfiguration
     private let loop: any EventLoop
     private let logger: Logger
-    private let slots: Slots
-    private let jobs = Mutex<[QueueEntry: Job]>([:])
+    let slots: Slots
+    let jobs = Mutex<[QueueEntry: Job]>([:])
+    let hatch = Hatch()
     private let renewals = Mutex(Renewals())
 
     /// What this worker knows of its leases beside its jobs.
@@ -63,16 +64,20 @@ public final class Modem: Service {
             background.addTask { await self.watchLeases() }
             background.addTask { await self.sweep() }
             await withDiscardingTaskGroup { runs in
+                runs.addTask { await self.receive() }
+                store.offer(self)
                 await withTaskCancellationOrGracefulShutdownHandler {
                     await self.work(&runs)
                 } onCancelOrGracefulShutdown: {
                     // A claimer for which there is no room would otherwise sleep until a run has ended, and the grace with it.
                     self.slots.close()
+                    self.hatch.close()
                     self.logger.info(
                         "no more runs are claimed",
                         metadata: ["in_hand": "\(self.jobs.withLock { $0.count })"]
                     )
                 }
+                store.withdraw(self)
                 // The group ends when all runs have; those that are not done by then are handed back.
                 background.addTask { await self.handBackAfterGrace() }
             }
@@ -89,12 +94,15 @@ public final class Modem: Service {
         let wait = min(Self.claimWait, configuration.reaper)
         var pause = Duration.milliseconds(100)
         while true {
+            // Whoever waits in the queue is to have the next slot that gets free.
+            if slots.areTaken { hatch.shut() }
             await slots.wait()
             guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
             do {
                 if try await !take(&runs) { try await store.waitForRuns(upTo: wait, on: connection) }
                 pause = .milliseconds(100)
             } catch {
+                hatch.shut()
                 doubtLeases()
                 logger.warning("no run can be claimed", metadata: ["error": "\(error)"])
                 // The wait ends early when the task is cancelled, and the loop with it.
@@ -106,9 +114,10 @@ public final class Modem: Service {
         await connection.close()
     }
 
-    /// Takes as many runs as there is room for. - Returns: whether there were any.
+    /// Takes as many runs as there is room for. - Returns: whether there may be more.
     private func take(_ runs: inout DiscardingTaskGroup) async throws -> Bool {
-        let taken = slots.take(upTo: configuration.concurrency)
+        let taken = slots.takeMost()
+        guard taken > 0 else { return true }
         let entries: [QueueEntry]
         do {
             entries = try await store.take(
@@ -123,6 +132,7 @@ public final class Modem: Service {
             throw error
         }
         slots.give(taken - entries.count)
+        if entries.count < taken { hatch.open() } else { hatch.shut() }
         for entry in entries {
             let isCharged = renewals.withLock { $0.charged.remove(entry) != nil }
             let job = Job(entry: isCharged ? entry.countedAsLost() : entry)
@@ -145,6 +155,13 @@ public final class Modem: Service {
         return !entries.isEmpty
     }
 
+    /// Carries out what comes through the hatch, until nothing more can.
+    private func receive() async {
+        await withDiscardingTaskGroup { runs in
+            for await (job, run) in hatch.runs { runs.addTask { await self.carryOut(job, run) } }
+        }
+    }
+
     /// Looks after what is due, until cancelled.
     private func sweep() async {
         while !Task.isCancelled {
@@ -158,29 +175,35 @@ public final class Modem: Service {
         }
     }
 
-    private func carryOut(_ job: Job) async {
-        defer {
-            jobs.withLock { if $0[job.entry] === job { $0[job.entry] = nil } }
-            job.end()
-            slots.give(1)
-        }
+    /// - Parameter started: the run, if it was taken up when it was accepted.
+    private func carryOut(_ job: Job, _ started: ClaimedRun? = nil) async {
+        defer { forget(job) }
         var logger = logger
         logger[metadataKey: "thread"] = "\(job.entry.thread)"
         logger[metadataKey: "run"] = "\(job.entry.run)"
         do {
-            guard
-                let run = try await store.claim(
+            var run = started
+            if run == nil {
+                run = try await store.claim(
                     job.entry,
                     maxAttempts: configuration.maxAttempts,
                     patience: configuration.lease / 2
                 )
-            else { return }
+            }
+            guard let run else { return }
             logger.debug("run taken up", metadata: ["attempt": "\(run.attempt)"])
             try await job.carryOut(handler, run: run, store: store, configuration: configuration, logger: logger)
         } catch {
             leave(job, because: error)
             logger.warning("the run was not carried out to its end here", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// The job has ended, or does not begin.
+    func forget(_ job: Job) {
+        jobs.withLock { if $0[job.entry] === job { $0[job.entry] = nil } }
+        job.end()
+        slots.give(1)
     }
 
     // MARK: Leases
@@ -196,7 +219,7 @@ public final class Modem: Service {
     }
 
     /// An answer was lost: for as long as a lease may last that this worker has got without knowing, it asks for what it holds.
-    private func doubtLeases() {
+    func doubtLeases() {
         renewals.withLock { $0.uncertainUntil = ContinuousClock.now + configuration.lease }
     }
 
@@ -215,7 +238,7 @@ public final class Modem: Service {
     private func beat() async {
         var pause = configuration.heartbeat
         while !Task.isCancelled {
-            let held = stopOverdue()
+            let held = stopOverdue().filter { $0.isHeld.load(ordering: .relaxed) }
             do {
                 // Redis counts a lease from some moment after this one, so this worker never thinks that it has more time.
                 let asked = ContinuousClock.now

@@ -3,7 +3,7 @@ public import Store
 /// How a worker process claims runs and holds them; the defaults are those of `config.toml`.
 public struct ModemConfiguration: Sendable {
     /// How many runs are carried out at once.
-    public var concurrency = 16
+    public var concurrency = 64
     /// A run whose worker has not been heard of for so long is taken over by another.
     public var lease = Duration.seconds(10)
     /// How often leases are renewed; well below the lease.

@@ -14,10 +14,22 @@ final class Slots: Sendable {
 
     init(_ count: Int) { state = Mutex(State(free: count)) }
 
+    var areTaken: Bool { state.withLock { $0.free == 0 } }
+
     /// Takes slots, at most `limit`; none if there are none.
     func take(upTo limit: Int) -> Int {
+        take { min(limit, $0) }
+    }
+
+    /// Takes three quarters of the free slots, and the last one: what the claimer asks the queue for, while the others are for runs that come
+    /// without it.
+    func takeMost() -> Int {
+        take { ($0 * 3 + 3) / 4 }
+    }
+
+    private func take(_ share: (_ free: Int) -> Int) -> Int {
         state.withLock { state in
-            let taken = min(limit, state.free)
+            let taken = share(state.free)
             state.free -= taken
             return taken
         }

@@ -1,3 +1,4 @@
+internal import Messages
 internal import Redis
 
 /// A run that a worker has taken up: what it needs to carry it out or to go on with it.
@@ -28,6 +29,21 @@ public struct ClaimedRun: Sendable {
 }
 
 extension ClaimedRun {
+    /// The first attempt of a run that was accepted just now.
+    init(_ entry: QueueEntry, _ request: ExecuteRunRequest, messages: RESPValue, memory: RESPValue) {
+        self.entry = entry
+        attempt = 1
+        task = request.task
+        model = request.model
+        failures = 0
+        elapsed = .zero
+        self.messages = (messages.array ?? []).compactMap(\.string)
+        journal = []
+        self.memory = memory.string ?? ""
+        inputs = []
+        answers = [:]
+    }
+
     fileprivate init(_ entry: QueueEntry, _ values: [RESPValue]) {
         self.entry = entry
         attempt = UInt32(clamping: values[0].int ?? 0)

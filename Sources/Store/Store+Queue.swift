@@ -128,7 +128,7 @@ extension Store {
             [keys.ring, keys.wake, keys.leases, keys.workers],
             [
                 RedisArgument(worker), RedisArgument(count), RedisArgument(lease.milliseconds),
-                RedisArgument(keys.ready("")), RedisArgument(String(UInt64.random(in: 0 ... .max), radix: 36)),
+                RedisArgument(keys.ready("")), RedisArgument(Self.makeLeaseName()),
                 RedisArgument(silence.milliseconds), held == nil ? "0" : "1",
             ] + (held ?? []).map { RedisArgument($0.holding) }
         )

@@ -2,10 +2,11 @@ internal import Digest
 public import Messages
 internal import NIOCore
 internal import Redis
+internal import Synchronization
 
 extension Store {
     /// Accepts a run: record, idempotency key and first event are stored together, the queue entry follows in the same write. If it is
-    /// lost on the way, a sweeper makes it good.
+    /// lost on the way, a sweeper makes it good. Where a ``NearbyWorker`` has nothing else to do, it takes the run up in the same step.
     ///
     /// - Parameter tenant: who is to pay for it with its place in the queue, and whose idempotency keys count.
     /// - Returns: the run, which is the active one if the request has steered that; and whether it is the one of an earlier request
@@ -64,10 +65,9 @@ extension Store {
         let key = request.idempotencyKey
         let isTold = isTold || request.webhook != nil || webhooks.fallback != nil
         if isTold { try await expectWebhook(of: id, on: thread) }
-        let (outcome, values) = try await announcing(
-            QueueEntry(thread: thread, run: id, tenant: tenant),
-            within: queueLimit,
-            RunScripts.execute,
+        let (outcome, values) = try await submit(
+            RunName(thread: thread, run: id, tenant: tenant),
+            request,
             [
                 RedisArgument(keys.control), RedisArgument(tenant), RedisArgument(request.task),
                 RedisArgument(request.model), RedisArgument(request.onBusy), RedisArgument(Self.pendingLimit),
@@ -80,10 +80,10 @@ extension Store {
             ]
         )
         let other = values.first?.string ?? ""
-        if isTold, outcome != "ok", outcome != "waiting" { await forgetWebhook(of: id, on: thread) }
+        if isTold, !["ok", "started", "waiting"].contains(outcome) { await forgetWebhook(of: id, on: thread) }
         if values.count > 1 { try await announceWebhooks(of: QueueChange.told(values[1].string ?? ""), on: thread) }
         switch outcome {
-        case "ok", "waiting":
+        case "ok", "started", "waiting":
             let run = Run(
                 runID: id,
                 threadID: thread,
@@ -115,6 +115,36 @@ extension Store {
         case "full": throw StoreError(.exhausted, "\(Self.pendingLimit) runs wait on thread \(thread) already")
         default: throw .unexpected(.simple(outcome), of: "execute")
         }
+    }
+
+    /// To the worker of this process if it has room, else to the queue. - Parameter arguments: those of ``RunScripts/execute`` up to the lease.
+    private func submit(
+        _ name: RunName,
+        _ request: ExecuteRunRequest,
+        _ arguments: [RedisArgument]
+    ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
+        guard !keys.cluster, let worker = nearby.withLock({ $0 }), let lease = worker.makeRoom(for: name) else {
+            let entry = QueueEntry(thread: name.thread, run: name.run, tenant: name.tenant)
+            return try await announcing(entry, within: queueLimit, RunScripts.execute, arguments + ["", 0])
+        }
+        let answer: (outcome: String, values: [RESPValue])
+        do {
+            answer = try await run(
+                RunScripts.execute,
+                keys.script(name.thread) + [keys.leases, keys.due],
+                [RedisArgument(name.thread), RedisArgument(name.run)] + arguments
+                    + [RedisArgument(lease.entry.lease), RedisArgument(lease.length.milliseconds)]
+            )
+        } catch {
+            worker.giveUp(lease.entry, isCertain: false)
+            throw error
+        }
+        if answer.outcome == "started", answer.values.count >= 4 {
+            worker.start(ClaimedRun(lease.entry, request, messages: answer.values[2], memory: answer.values[3]))
+        } else {
+            worker.giveUp(lease.entry, isCertain: true)
+        }
+        return answer
     }
 
     /// - Throws: `.notFound`, `.unavailable`.

@@ -3,6 +3,7 @@ internal import Foundation
 public import Logging
 internal import Messages
 public import Redis
+internal import Synchronization
 
 /// Everything that is kept: threads, runs, the worker queue and the event log, in Redis.
 ///
@@ -16,6 +17,8 @@ public final class Store: Sendable {
     let webhooks: WebhookRules
     let forkLimits: ForkLimits
     let logger: Logger
+    /// The worker of this process, if it has one that is at work.
+    let nearby = Mutex<(any NearbyWorker)?>(nil)
 
     /// How long an idempotency key is remembered, in seconds.
     static let idempotencySeconds = 24 * 60 * 60

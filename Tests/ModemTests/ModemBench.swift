@@ -128,7 +128,33 @@ struct ModemBench: Sendable {
         return try await store.execute(ExecuteRunRequest(threadID: thread, task: task)).run
     }
 
+    /// Whether the run was taken up as it was accepted; while it goes on.
+    func wasStartedNearby(_ run: Run) async throws -> Bool {
+        let key = RedisArgument.key("thread:\(run.threadID):run:\(run.runID)")
+        return try await store.redis.send(RedisCommand("HGET", key, "worker")).string?.hasSuffix(".0") == true
+    }
+
+    /// Returns when the worker has seen that the queue is empty. Its handler has to end the task `warm` at once.
+    func untilNearby() async throws {
+        while true {
+            let run = try await submit("warm")
+            let wasNearby = try await wasStartedNearby(run)
+            _ = try await end(of: run)
+            if wasNearby { return }
+        }
+    }
+
     func state(_ run: Run) async throws -> Run { try await store.run(run.threadID, run.runID) }
+
+    /// The run when it is over, however long Redis cannot be asked.
+    func end(of run: Run) async throws -> Run {
+        var latest = run
+        while !latest.hasEnded {
+            try Task.checkCancellation()
+            do { latest = try await state(run) } catch let error as StoreError where error.code == .unavailable {}
+        }
+        return latest
+    }
 
     /// Whether it is over, as far as Redis can be asked just now.
     func ended(_ run: Run) async throws -> Bool {

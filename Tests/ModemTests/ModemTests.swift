@@ -38,6 +38,78 @@ struct ModemTests {
         }
     }
 
+    @Test func `a run for which there is room is taken up as it is accepted, the next ones wait in the queue`() async throws {
+        try await ModemBench.with { bench in
+            try await bench.working {
+                ($0.concurrency, $0.lease, $0.heartbeat) = (2, .seconds(100), .seconds(30))
+            } _: { run, _ in
+                if run.task == "long" {
+                    await bench.signals.raise("started")
+                    await bench.signals.wait("go")
+                }
+                return RunEnd(.completed, text: "did \(run.task)")
+            } while: { _ in
+                try await bench.untilNearby()
+                var runs = [try await bench.submit("long")]
+                #expect(try await bench.wasStartedNearby(runs[0]))
+                runs.append(try await bench.submit("long"))
+                await bench.signals.wait("started", count: 2)
+                for _ in 0..<3 { runs.append(try await bench.submit("short")) }
+                #expect(try await bench.undelivered() == 3)
+                await bench.signals.raise("go")
+                for run in runs {
+                    try await bench.log(run.threadID, until: "run_completed")
+                    let ended = try await bench.state(run)
+                    #expect(ended.attempt == 1 && ended.text == "did \(run.task)")
+                }
+            }
+            #expect(try await bench.store.queueStats().held == 0)
+        }
+    }
+
+    @Test func `a run that was taken up as it was accepted can be cancelled at once`() async throws {
+        try await ModemBench.with { bench in
+            try await bench.working {
+                // No heartbeat comes to tell of it.
+                ($0.lease, $0.heartbeat) = (.seconds(100), .seconds(50))
+            } _: { run, _ in
+                if run.task != "warm" { await untilCancelled() }
+                return RunEnd(.completed)
+            } while: { _ in
+                try await bench.untilNearby()
+                for _ in 0..<20 {
+                    let run = try await bench.submit("long")
+                    #expect(try await bench.wasStartedNearby(run))
+                    _ = try await bench.store.cancel(run.threadID, run.runID)
+                    try await bench.log(run.threadID, until: "run_cancelled")
+                }
+            }
+        }
+    }
+
+    @Test func `what is accepted while the worker stops is carried out by the next one`() async throws {
+        try await ModemBench.with { bench in
+            var runs: [Run] = []
+            try await bench.working { _ in
+            } _: { _, _ in
+                RunEnd(.completed)
+            } while: { modem in
+                try await bench.untilNearby()
+                modem.shutDown()
+                for _ in 0..<20 { runs.append(try await bench.submit()) }
+            }
+            try await bench.working { _ in
+            } _: { _, _ in
+                RunEnd(.completed)
+            } while: { _ in
+                for run in runs {
+                    try await bench.log(run.threadID, until: "run_completed")
+                    #expect(try await bench.state(run).attempt == 1)
+                }
+            }
+        }
+    }
+
     @Test func `no more runs at once than there are slots`() async throws {
         try await ModemBench.with { bench in
             for _ in 0..<6 { _ = try await bench.submit() }
@@ -311,10 +383,9 @@ struct ModemTests {
             await bench.redis.kill()
             try await Task.sleep(for: .milliseconds(3500))
             try await bench.redis.start()
-            while try await !bench.ended(run) {}
+            let ended = try await bench.end(of: run)
             for modem in modems { modem.shutDown() }
             for modem in modems { try await modem.ended() }
-            let ended = try await bench.state(run)
             #expect(ended.status == "completed" && ended.attempt == 2)
         }
     }

@@ -6,13 +6,17 @@ enum RunScripts {
     /// Accepts a run. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty: as the thread has it),
     /// how many may wait (runs, and what was said to a run), the key of what the request under its idempotency key came to and the
     /// request's fingerprint (empty without one), seconds to keep it, milliseconds it may wait (0: for ever), the run that this one repeats (or empty), its
-    /// webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected (`1`, or empty). Answers
-    /// `expect` where the thread's is not.
+    /// webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected (`1`, or empty), the
+    /// lease of a worker that takes the run up at once if its turn has come (empty: the queue does), and its length in milliseconds.
+    /// Answers `expect` where the thread's webhook is not.
+    ///
+    /// Together with a lease, further KEYS leases, due. Then the answer is `started` instead of `ok`, with the conversation and the memory
+    /// behind it, and what the queue has to know is told to it here.
     static let execute = RunPrelude.script(
         "execute",
         stop + #"""
-            local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected =
-                unpack(ARGV, 4)
+            local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected,
+                lease, lease_length = unpack(ARGV, 4)
             local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
             if not state[1] then return { 'missing' } end
             if request ~= '' then
@@ -47,18 +51,26 @@ enum RunScripts {
             if waiting >= limit then return { 'full' } end
             remember(run_id)
             local run, time = runs .. run_id, now()
-            call('HSET', run, 'status', 'queued', 'task', task, 'model', model, 'tenant', tenant, 'attempt', 0, 'losses', 0,
-                'failures', 0, 'created_at', time, 'cursor', cursor, 'ahead', active and waiting + 1 or 0)
+            local is_started, events = lease ~= '' and not active, {
+                lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model })
+            }
+            if is_started then events[2] = lifecycle(run_id, 1, 'run_attempt_started', { status = 'running' }) end
+            local last = append(events, 'run_count', state[6] + 1, 'active', active or run_id)
+            call('HSET', run, 'status', is_started and 'running' or 'queued', 'task', task, 'model', model, 'tenant', tenant,
+                'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'created_at', time, 'cursor', cursor,
+                'ahead', active and waiting + 1 or 0,
+                unpack(is_started and { 'batch', 0, 'worker', lease, 'recorded_seq', last, 'started_at', time } or {}))
             if patience ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + patience)) end
             if retry_of ~= '' then call('HSET', run, 'retry_of', retry_of) end
             if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
             call('RPUSH', thread .. 'runs', run_id)
-            append(
-                { lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model }) },
-                'run_count', state[6] + 1, 'active', active or run_id
-            )
+            if is_started then
+                call('ZADD', KEYS[2], time + lease_length, table.concat({ lease, thread_id, run_id, tenant }, ' '))
+                return { 'started', run_id, told, call('LRANGE', thread .. 'messages', 0, -1), call('GET', thread .. 'memory') }
+            end
             if not active then return { 'ok', run_id, told } end
             call('RPUSH', thread .. 'pending', run_id)
+            if lease ~= '' then call('ZADD', KEYS[3], 0, table.concat({ 'run', thread_id, run_id, tenant }, ' ')) end
             return { 'waiting', run_id, told }
             """#
     )

@@ -118,7 +118,7 @@ enum ThreadScripts {
             for _, entry in ipairs(entries) do
                 if bytes > 0 then page[#page + 1], bytes = entry, bytes - #entry[2][2] end
             end
-            if bytes <= 0 or #entries < wanted or #page == count then break end
+            if bytes <= 0 or #entries < wanted or #page == count or entries[wanted][1] == thread[2] then break end
             wanted = math.min(count - #page, 8)
             entries = read('(' .. entries[#entries][1], wanted)
         end

@@ -166,7 +166,7 @@ def test_a_result_that_is_void_may_come_again(case):
     assert case.violations() == []
 
 
-@pytest.mark.parametrize("fault, cycles", [("mix", 3), ("kill-worker", 1), ("cancel-race", 3)])
+@pytest.mark.parametrize("fault, cycles", [("mix", 3), ("mix-servers", 3), ("kill-worker", 1), ("kill-server", 1), ("cancel-race", 3)])
 def test_no_promise_is_broken(workshop, fault, cycles):
     report = run_session(fault, cycles, 1, DEFAULT_LEASE_MS, workshop.folder, judges_time=False)
     assert report.first_violations == []

@@ -24,14 +24,16 @@ VIOLATED, SKIPPED = 1, 3
 PROGRAM = [
     ("kill-worker", 3, 100),
     ("kill-gateway", 3, 100),
+    ("kill-server", 3, 100),
     ("kill-redis", 3, 100),
     ("stop-worker", 2, 50),
+    ("stop-server", 1, 50),
     ("cancel-race", 1, 500),
 ] + [
     (name, 1, 50)
     for name in (
         "drain-worker", "drain-gateway", "pause-redis", "stop-redis", "cut-proxy", "disk-full", "clock-jump",
-        "model-hang", "model-garbage", "model-429", "model-500", "mix",
+        "model-hang", "model-garbage", "model-429", "model-500", "drain-server", "mix", "mix-servers",
     )
 ]  # fmt: skip
 

@@ -176,6 +176,8 @@ def no_faketime() -> str | None:
 
 # An answer that hangs is given up after a second; failed calls are made again soon.
 IMPATIENT = {"BAUD_LLM_FIRST_TOKEN_MS": 1000, "BAUD_LLM_IDLE_MS": 1000}
+# Processes that are gateway and worker.
+TOGETHER = {"together": True}
 RACE = Shape(threads=10, runs=2, turns=(1, 1, 2), pace=0.005, cancels=0.8, cancel_by=12)
 
 FAULTS = {
@@ -184,6 +186,9 @@ FAULTS = {
     "drain-worker": Fault(drain_worker),
     "drain-gateway": Fault(drain_gateway),
     "kill-redis": Fault(kill_redis),
+    "kill-server": Fault(kill_worker, options=TOGETHER),
+    "drain-server": Fault(drain_worker, options=TOGETHER),
+    "stop-server": Fault(stop_worker, options=TOGETHER),
     "stop-worker": Fault(stop_worker),
     "pause-redis": Fault(pause_redis),
     "stop-redis": Fault(stop_redis),
@@ -205,3 +210,4 @@ def mixed(system: System, dice: random.Random) -> Struck:
 
 ANY_FAILURE = tuple(kind for kinds in FAILURES.values() for kind in kinds)
 FAULTS["mix"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT)
+FAULTS["mix-servers"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT | TOGETHER)

@@ -38,11 +38,19 @@ class Gateway:
 class System:
     """`through_proxy`: baud reaches Redis through a proxy. `disk_mb`: Redis has a disk of its own, of that size (needs root).
 
-    `fakes_clock`: the first worker's wall clock is what `set_clock` says.
+    `fakes_clock`: the first worker's wall clock is what `set_clock` says. `together`: each process is gateway and worker, and takes up
+    what it accepts without the queue.
     """
 
     def __init__(
-        self, folder: Path, lease_ms=DEFAULT_LEASE_MS, through_proxy=False, disk_mb=None, fakes_clock=False, **settings
+        self,
+        folder: Path,
+        lease_ms=DEFAULT_LEASE_MS,
+        through_proxy=False,
+        disk_mb=None,
+        fakes_clock=False,
+        together=False,
+        **settings,
     ):
         self.folder = folder
         self.lease = lease_ms / 1000
@@ -50,6 +58,7 @@ class System:
         self.calls.touch()
         self.gateways: list[Gateway] = []
         self.workers: list[Baud] = []
+        self._together = together
         self._settings = settings
         self._clock = folder / "clock" if fakes_clock else None
         self._ended: list[Baud] = []
@@ -74,7 +83,7 @@ class System:
             self.set_clock(0)
         parts.callback(self._close_processes)
         self.workers += [self._start_worker(number) for number in range(WORKERS)]
-        self.gateways += [self._start_gateway() for _ in range(GATEWAYS)]
+        self.gateways += [Gateway(worker) for worker in self.workers] if self._together else [self._start_gateway() for _ in range(GATEWAYS)]
         rest = self.gateways[0].rest
         wait_until(lambda: rest.http.get("/health").json()["workers"] == WORKERS, 60, "the workers' first sign of life")
 
@@ -96,7 +105,7 @@ class System:
 
     def _start_worker(self, number: int) -> Baud:
         if not self._clock or number:
-            return self._start("modem")
+            return self._start("serve" if self._together else "modem")
         faked = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self._clock, "FAKETIME_NO_CACHE": 1}
         # The library adds to the environment at its start, behind which Swift looks for the arguments: it starts in `env`.
         return self._start("modem", prefix=["env"], FAKETIME_DONT_FAKE_MONOTONIC=1, **faked)
@@ -136,20 +145,27 @@ class System:
 
     def replace_gateway(self, gateway: Gateway):
         """In place of one that has ended."""
+        if self._together:
+            return self.replace_worker(gateway.process)
         self._ended.append(gateway.process)
-        self._left.append(gateway)
-        self.gateways[self.gateways.index(gateway)] = self._start_gateway()
+        self._put(self._start_gateway(), gateway)
 
     def replace_worker(self, worker: Baud):
         self._ended.append(worker)
         place = self.workers.index(worker)
         self.workers[place] = self._start_worker(place)
+        if self._together:
+            self._put(Gateway(self.workers[place]), next(gateway for gateway in self.gateways if gateway.process is worker))
+
+    def _put(self, gateway: Gateway, old: Gateway):
+        self._left.append(old)
+        self.gateways[self.gateways.index(old)] = gateway
 
     # Between cycles
 
     @property
     def processes(self) -> list[Baud]:
-        return [gateway.process for gateway in self.gateways] + self.workers
+        return self.workers if self._together else [gateway.process for gateway in self.gateways] + self.workers
 
     def the_dead(self) -> list[str]:
         """Those that ended though no fault ended them, with what they said last.

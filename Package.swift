@@ -8,6 +8,18 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Release binaries have the Swift runtime in them: nearly a tenth less CPU, and they run where no Swift is installed. The libraries come
+/// in the order in which one needs the other, as the linker looks at each once.
+let standalone: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-static-stdlib", "-lFoundation", "-lCoreFoundation", "-lFoundationInternationalization", "-lFoundationEssentials",
+            "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
+        ],
+        .when(platforms: [.linux], configuration: .release)
+    )
+]
+
 func nio(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
 let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -94,7 +106,8 @@ let package = Package(
                 "Gateway", "Modem", "Workflow", "Client", "Store", "Config", "RPC", "HTTP", "Redis", "Curl", "Messages",
                 nio("NIOCore"), nio("NIOPosix"), logging, lifecycle, signals, arguments, subprocess,
             ],
-            swiftSettings: settings
+            swiftSettings: settings,
+            linkerSettings: standalone
         ),
 
         // The two sides of gRPC's interoperability tests.
@@ -115,7 +128,8 @@ let package = Package(
             name: "bench-server",
             dependencies: ["RPC", "HTTP", "Messages", nio("NIOCore"), nio("NIOPosix"), logging],
             path: "Sources/BenchServer",
-            swiftSettings: settings
+            swiftSettings: settings,
+            linkerSettings: standalone
         ),
         .target(
             name: "TestSupport",

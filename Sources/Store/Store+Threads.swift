@@ -20,18 +20,33 @@ extension Store {
         let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
         let create = RedisCall.script(
             ThreadScripts.initiate,
-            keys: [keys.metadata(id), keys.stream(id), keys.tombstone(id)],
+            keys: keys.script(id),
             arguments: [
                 RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
-                request.idempotencyKey.isEmpty ? "0" : "1", RedisArgument(request.webhook?.stored ?? ""),
+                RedisArgument(request.webhook?.stored ?? ""),
+                request.idempotencyKey.isEmpty ? "" : RedisArgument(keys.tombstone(id)),
             ]
         )
         let (outcome, values) = try await listing(id, create, of: ThreadScripts.initiate)
-        guard outcome != "deleted", let fields = values.first else {
+        guard outcome != "deleted", let value = values.first else {
             try await unlist(id)
             throw .threadNotFound(id)
         }
-        return (makeThread(id, hash(fields)), outcome == "replayed")
+        guard outcome == "ok" else { return (makeThread(id, hash(value)), true) }
+        let first = value.string.flatMap { EventID($0) } ?? .zero
+        let thread = Messages.Thread(
+            threadID: id,
+            status: "idle",
+            metadata: request.metadata,
+            createdAt: Int64(clamping: first.milliseconds),
+            updatedAt: Int64(clamping: first.milliseconds),
+            seq: 1,
+            lastID: first.description,
+            usage: Usage(),
+            version: 1,
+            webhook: request.webhook
+        )
+        return (thread, false)
     }
 
     /// The id of the thread that is to be created: a new one, or that for which the idempotency key stands.

@@ -2,26 +2,25 @@ internal import Redis
 
 /// Scripts about threads as a whole.
 enum ThreadScripts {
-    /// Creates a thread unless it is there. KEYS metadata, stream, tombstone. ARGV metadata JSON, first event, whether an
-    /// idempotency key stands for it (`1`, `0`), its runs' webhook (or empty). Answers `ok`, `replayed` (it was there) or `deleted`
-    /// (it has been), and the metadata. Nobody can have been watching.
+    /// Creates a thread. KEYS the thread's, see ``Keys/script(_:)``. ARGV metadata JSON, first event, its runs' webhook (or empty), the
+    /// key that tells that the thread has been deleted (empty where no idempotency key stands for it: then nobody can know its id yet).
+    /// Answers `ok` and the id of the event, `replayed` (it was there) and the thread, or `deleted`. Nobody can have been watching.
     static let initiate = Prelude.script(
         "initiate",
         #"""
-        if redis.call('EXISTS', KEYS[1], KEYS[3]) > 0 then
+        local tombstone = ARGV[4]
+        if tombstone ~= '' and redis.call('EXISTS', KEYS[1], tombstone) > 0 then
             local fields = redis.call('HGETALL', KEYS[1])
             if #fields == 0 then return { 'deleted' } end
             return { 'replayed', fields }
         end
-        local id = redis.call('XADD', KEYS[2], '*', 'e', ARGV[2] .. '\16\1')
-        local time = time_of(id)
-        local fields = {
-            'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', '1', 'last_id', id, 'run_count', '0',
-        }
-        if ARGV[3] == '1' then fields[#fields + 1], fields[#fields + 2] = 'keyed', '1' end
-        if ARGV[4] ~= '' then fields[#fields + 1], fields[#fields + 2] = 'webhook', ARGV[4] end
-        redis.call('HSET', KEYS[1], unpack(fields))
-        return { 'ok', fields }
+        local id = redis.call('XADD', KEYS[1]:sub(1, -#'metadata' - 1) .. 'stream', '*', 'e', ARGV[2] .. '\16\1')
+        local time, more = time_of(id), {}
+        if tombstone ~= '' then more = { 'keyed', 1 } end
+        if ARGV[3] ~= '' then more[#more + 1], more[#more + 2] = 'webhook', ARGV[3] end
+        redis.call('HSET', KEYS[1], 'metadata', ARGV[1], 'created_at', time, 'updated_at', time, 'seq', 1, 'last_id', id, 'run_count', 0,
+            unpack(more))
+        return { 'ok', id }
         """#
     )
 

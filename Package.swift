@@ -13,8 +13,8 @@ let settings: [SwiftSetting] = [
 let standalone: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-static-stdlib", "-lFoundation", "-lCoreFoundation", "-lFoundationInternationalization", "-lFoundationEssentials",
-            "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
+            "-static-stdlib", "-lFoundation", "-lCoreFoundation", "-lFoundationInternationalization",
+            "-lFoundationEssentials", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
         ],
         .when(platforms: [.linux], configuration: .release)
     )

@@ -38,7 +38,9 @@ struct ModemTests {
         }
     }
 
-    @Test func `a run for which there is room is taken up as it is accepted, the next ones wait in the queue`() async throws {
+    @Test func `a run for which there is room is taken up as it is accepted, the next ones wait in the queue`()
+        async throws
+    {
         try await ModemBench.with { bench in
             try await bench.working {
                 ($0.concurrency, $0.lease, $0.heartbeat) = (2, .seconds(100), .seconds(30))

@@ -32,7 +32,8 @@ struct NearbyWorkerTests {
         try await store.initiate(InitiateThreadRequest()).thread.threadID
     }
 
-    @Test func `a run is accepted, leased and begun in one step, with all that a claim would have given`() async throws {
+    @Test func `a run is accepted, leased and begun in one step, with all that a claim would have given`() async throws
+    {
         try await withStore { store, _, group in
             let thread = try await newThread(store)
             _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "before"))

@@ -5,8 +5,8 @@ internal import Redis
 internal import Synchronization
 
 extension Store {
-    /// Accepts a run: record, idempotency key and first event are stored together, the queue entry follows in the same write. If it is
-    /// lost on the way, a sweeper makes it good. Where a ``NearbyWorker`` has nothing else to do, it takes the run up in the same step.
+    /// Accepts a run: record, idempotency key, first event and queue entry are stored together; where a ``NearbyWorker`` has room, it takes the
+    /// run up in the same step. In a cluster the queue entry follows, and if it is lost on the way a sweeper makes it good.
     ///
     /// - Parameter tenant: who is to pay for it with its place in the queue, and whose idempotency keys count.
     /// - Returns: the run, which is the active one if the request has steered that; and whether it is the one of an earlier request
@@ -123,22 +123,25 @@ extension Store {
         _ request: ExecuteRunRequest,
         _ arguments: [RedisArgument]
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
-        guard !keys.cluster, let worker = nearby.withLock({ $0 }), let lease = worker.makeRoom(for: name) else {
+        guard !keys.cluster else {
             let entry = QueueEntry(thread: name.thread, run: name.run, tenant: name.tenant)
             return try await announcing(entry, within: queueLimit, RunScripts.execute, arguments + ["", 0])
         }
+        let worker = nearby.withLock { $0 }
+        let lease = worker?.makeRoom(for: name)
         let answer: (outcome: String, values: [RESPValue])
         do {
             answer = try await run(
                 RunScripts.execute,
-                keys.script(name.thread) + [keys.leases, keys.due],
+                keys.script(name.thread) + [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake],
                 [RedisArgument(name.thread), RedisArgument(name.run)] + arguments
-                    + [RedisArgument(lease.entry.lease), RedisArgument(lease.length.milliseconds)]
+                    + [RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0)]
             )
         } catch {
-            worker.giveUp(lease.entry, isCertain: false)
+            if let lease { worker?.giveUp(lease.entry, isCertain: false) }
             throw error
         }
+        guard let worker, let lease else { return answer }
         if answer.outcome == "started", answer.values.count >= 4 {
             worker.start(ClaimedRun(lease.entry, request, messages: answer.values[2], memory: answer.values[3]))
         } else {

@@ -1,6 +1,7 @@
 import Messages
 import Redis
 import Store
+import Synchronization
 import TestSupport
 import Testing
 
@@ -21,48 +22,76 @@ struct CommandCountTests {
         return counts
     }
 
-    @Test func `a run of one burst of text takes five scripts, and one more for each further burst`()
-        async throws
-    {
+    /// Gathers what it is given.
+    private final class Gatherer: NearbyWorker {
+        let runs = Mutex<[ClaimedRun]>([])
+
+        func makeRoom(for run: RunName) -> RunLease? { RunLease(run, worker: "w", length: .seconds(10)) }
+        func start(_ run: ClaimedRun) { runs.withLock { $0.append(run) } }
+        func giveUp(_ entry: QueueEntry, isCertain: Bool) {}
+    }
+
+    private func carryOut(_ run: ClaimedRun, _ store: Store, bursts: Int = 1) async throws {
+        let log = RunLog(run: run, store: store)
+        for burst in 0..<bursts {
+            // Ten deltas that come together are one write.
+            for word in 0..<10 { try await log.text("\(burst) \(word) ") }
+            try await log.flush()
+        }
+        try await log.finish(RunEnd(.completed))
+    }
+
+    /// Threads on a server that knows all scripts, as one does that has been up for a while.
+    private func threads(_ store: Store, count: Int) async throws -> [String] {
+        var threads: [String] = []
+        for _ in 0...count { threads.append(try await store.initiate(InitiateThreadRequest()).thread.threadID) }
+        let warm = threads.removeLast()
+        for _ in 0..<16 {
+            _ = try await store.execute(ExecuteRunRequest(threadID: warm, task: "x"))
+            try await carryOut(try #require(try await store.claimNext(for: "w")), store)
+        }
+        _ = try await store.redis.send(RedisCommand("CONFIG", "RESETSTAT"))
+        return threads
+    }
+
+    @Test func `a run of one burst of text takes four scripts, and one more for each further burst`() async throws {
         let runs = 20
         for bursts in 1...2 {
             try await withStore { store, _, _ in
                 var claimed: [ClaimedRun] = []
-                var threads: [String] = []
-                for _ in 0..<runs { threads.append(try await store.initiate(InitiateThreadRequest()).thread.threadID) }
-                // The scripts are taught to the server before the counting begins, as it is in a server that has been up for a while.
-                let warm = try await store.initiate(InitiateThreadRequest()).thread.threadID
-                for _ in 0..<16 {
-                    _ = try await store.execute(ExecuteRunRequest(threadID: warm, task: "x"))
-                    let run = try #require(try await store.claimNext(for: "w"))
-                    let log = RunLog(run: run, store: store)
-                    try await log.text("x")
-                    try await log.flush()
-                    try await log.finish(RunEnd(.completed))
+                for thread in try await threads(store, count: runs) {
+                    _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
                 }
-                _ = try await store.redis.send(RedisCommand("CONFIG", "RESETSTAT"))
-                for thread in threads { _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")) }
                 for entry in try await store.take(for: "w", count: runs, lease: .seconds(10)) {
                     if let run = try await store.claim(entry, maxAttempts: 3) { claimed.append(run) }
                 }
-                for run in claimed {
-                    let log = RunLog(run: run, store: store)
-                    for burst in 0..<bursts {
-                        // Ten deltas that come together are one write.
-                        for word in 0..<10 { try await log.text("\(burst) \(word) ") }
-                        try await log.flush()
-                    }
-                    try await log.finish(RunEnd(.completed))
-                }
+                for run in claimed { try await carryOut(run, store, bursts: bursts) }
                 let counts = try await commands(store)
                 let scripts = counts["evalsha", default: 0] + counts["eval", default: 0]
-                // execute, push, claim, write, finish; take is one for all.
-                #expect(claimed.count == runs && scripts == runs * (4 + bursts) + 1, "\(counts)")
+                // execute, claim, write, finish; take is one for all.
+                #expect(claimed.count == runs && scripts == runs * (3 + bursts) + 1, "\(counts)")
                 #expect(counts["zadd"] != nil && counts["xadd"] == runs * (3 + bursts))
                 // All that the scripts call included. A run without a webhook pays nothing for there being such a thing.
                 let calls = counts.values.reduce(0, +)
-                #expect(calls <= runs * (71 + 9 * bursts) + 6, "\(calls): \(counts)")
+                #expect(calls <= runs * (41 + 7 * bursts) + 6, "\(calls): \(counts)")
             }
+        }
+    }
+
+    @Test func `a run that is taken up as it is accepted takes three`() async throws {
+        let runs = 20
+        try await withStore { store, _, _ in
+            let threads = try await threads(store, count: runs)
+            let worker = Gatherer()
+            store.offer(worker)
+            for thread in threads { _ = try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")) }
+            let started = worker.runs.withLock { $0 }
+            for run in started { try await carryOut(run, store) }
+            let counts = try await commands(store)
+            // execute, write, finish.
+            #expect(started.count == runs && counts["evalsha"] == runs * 3, "\(counts)")
+            let calls = counts.values.reduce(0, +)
+            #expect(calls <= runs * 34, "\(calls): \(counts)")
         }
     }
 }

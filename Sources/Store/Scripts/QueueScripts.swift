@@ -9,24 +9,25 @@ enum QueueScripts {
         RedisScript(name: name, source: shared + source)
     }
 
-    private static let shared =
-        Prelude.clock + #"""
-            -- Puts a run at the end of its tenant's list and wakes a worker that waits. Returns what stands in the list.
-            local function push(ready, ring, wake, tenant, entry)
-                local member = entry .. ' ' .. string.format('%d', now)
-                if call('RPUSH', ready, member) == 1 then call('RPUSH', ring, tenant) end
-                if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
-                return member
-            end
+    private static let shared = Prelude.clock + putting
 
-            """#
+    static let putting = #"""
+        -- Puts a run at the end of its tenant's list and wakes a worker that waits. Returns what stands in the list.
+        local function push(ready, ring, wake, tenant, entry, time)
+            local member = entry .. ' ' .. string.format('%d', time)
+            if call('RPUSH', ready, member) == 1 then call('RPUSH', ring, tenant) end
+            if call('LLEN', wake) < 64 then call('RPUSH', wake, '1') end
+            return member
+        end
+
+        """#
 
     /// A run is ready. KEYS ready list of its tenant, ring, wake, due. ARGV `thread run`, tenant, milliseconds after which it is to be
     /// looked at if no worker has ended it by then (0: never). Answers what stands in the list.
     static let push = script(
         "push",
         #"""
-        local member, item = push(KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[1]), 'run ' .. ARGV[1] .. ' ' .. ARGV[2]
+        local member, item = push(KEYS[1], KEYS[2], KEYS[3], ARGV[2], ARGV[1], now), 'run ' .. ARGV[1] .. ' ' .. ARGV[2]
         if ARGV[3] == '0' then call('ZREM', KEYS[4], item) else call('ZADD', KEYS[4], now + ARGV[3], item) end
         return { 'ok', member }
         """#
@@ -106,7 +107,7 @@ enum QueueScripts {
         #"""
         local score = (ARGV[7] == '1' or ARGV[8] ~= '') and call('ZSCORE', KEYS[1], ARGV[1])
         if ARGV[7] == '1' and not score then return { 'ok' } end
-        if ARGV[2] ~= '' then push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2]) end
+        if ARGV[2] ~= '' then push(KEYS[4], KEYS[5], KEYS[6], ARGV[3], ARGV[2], now) end
         if ARGV[6] ~= '' then
             call('ZADD', KEYS[3], 'NX', now, ARGV[6])
             call('ZREMRANGEBYRANK', KEYS[3], 0, -ARGV[9] - 1)

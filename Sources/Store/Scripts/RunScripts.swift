@@ -10,11 +10,12 @@ enum RunScripts {
     /// lease of a worker that takes the run up at once if its turn has come (empty: the queue does), and its length in milliseconds.
     /// Answers `expect` where the thread's webhook is not.
     ///
-    /// Together with a lease, further KEYS leases, due. Then the answer is `started` instead of `ok`, with the conversation and the memory
-    /// behind it, and what the queue has to know is told to it here.
+    /// Where there is no cluster, further KEYS leases, due, ready list of its tenant, ring, wake: then the queue learns of the run here. With a
+    /// lease the answer is `started` instead of `ok`, and the conversation and the memory come behind it.
     static let execute = RunPrelude.script(
         "execute",
-        stop + #"""
+        stop + QueueScripts.putting + #"""
+            local leases, due, ready, ring, wake = unpack(KEYS, 2)
             local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected,
                 lease, lease_length = unpack(ARGV, 4)
             local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
@@ -60,18 +61,26 @@ enum RunScripts {
                 'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'created_at', time, 'cursor', cursor,
                 'ahead', active and waiting + 1 or 0,
                 unpack(is_started and { 'batch', 0, 'worker', lease, 'recorded_seq', last, 'started_at', time } or {}))
-            if patience ~= '0' then call('HSET', run, 'start_by', string.format('%d', time + patience)) end
+            if patience ~= '0' then
+                local start_by = string.format('%d', time + patience)
+                call('HSET', run, 'start_by', start_by)
+                if wake and not is_started then
+                    call('ZADD', due, start_by, table.concat({ 'run', thread_id, run_id, tenant }, ' '))
+                end
+            end
             if retry_of ~= '' then call('HSET', run, 'retry_of', retry_of) end
             if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
             call('RPUSH', thread .. 'runs', run_id)
             if is_started then
-                call('ZADD', KEYS[2], time + lease_length, table.concat({ lease, thread_id, run_id, tenant }, ' '))
+                call('ZADD', leases, time + lease_length, table.concat({ lease, thread_id, run_id, tenant }, ' '))
                 return { 'started', run_id, told, call('LRANGE', thread .. 'messages', 0, -1), call('GET', thread .. 'memory') }
             end
-            if not active then return { 'ok', run_id, told } end
-            call('RPUSH', thread .. 'pending', run_id)
-            if lease ~= '' then call('ZADD', KEYS[3], 0, table.concat({ 'run', thread_id, run_id, tenant }, ' ')) end
-            return { 'waiting', run_id, told }
+            if active then
+                call('RPUSH', thread .. 'pending', run_id)
+                return { 'waiting', run_id, told }
+            end
+            if wake then push(ready, ring, wake, tenant, thread_id .. ' ' .. run_id, time) end
+            return { 'ok', run_id, told }
             """#
     )
 

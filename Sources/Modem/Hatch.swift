@@ -1,36 +1,56 @@
-public import Store
+internal import Store
 internal import Synchronization
 
-/// Where runs come in that the gateway of this process hands to the worker as it accepts them.
+/// Where runs come in that are handed to the worker as they are accepted in its process.
 ///
 /// Open as long as the queue had less for the worker than it had room for when it was asked last: nobody waits there then for a slot of
 /// this worker. Jobs that are expected count against the slots, which bound them.
 final class Hatch: Sendable {
+    typealias Delivery = (job: Job, run: @Sendable () -> ClaimedRun)
+
     private struct State {
         var isOpen = false
         var isClosed = false
+        /// How often it has been shut.
+        var shutCount = 0
         /// Jobs for which there is room, and whose run has not come yet.
         var expected: [QueueEntry: Job] = [:]
     }
 
-    let runs: AsyncStream<(Job, ClaimedRun)>
+    let deliveries: AsyncStream<Delivery>
     private let state = Mutex(State())
-    private let sink: AsyncStream<(Job, ClaimedRun)>.Continuation
+    private let sink: AsyncStream<Delivery>.Continuation
 
-    init() { (runs, sink) = AsyncStream.makeStream() }
+    init() { (deliveries, sink) = AsyncStream.makeStream() }
 
-    func open() { state.withLock { $0.isOpen = !$0.isClosed } }
+    // MARK: For the claimer
 
-    func shut() { state.withLock { $0.isOpen = false } }
+    var shutCount: Int { state.withLock { $0.shutCount } }
 
-    /// The worker stops: ``runs`` ends when all that are expected have come.
-    func close() {
-        let isOver = state.withLock { state in
-            (state.isOpen, state.isClosed) = (false, true)
-            return state.expected.isEmpty
-        }
-        if isOver { sink.finish() }
+    /// Opens unless it has been shut since it was asked for the count.
+    func open(ifShut count: Int) {
+        state.withLock { if $0.shutCount == count, !$0.isClosed { $0.isOpen = true } }
     }
+
+    func shut() {
+        state.withLock { state in
+            state.isOpen = false
+            state.shutCount += 1
+        }
+    }
+
+    /// The worker stops: ``deliveries`` end when all that are expected have come.
+    func close() {
+        state.withLock { state in
+            (state.isOpen, state.isClosed) = (false, true)
+            finishIfOver(state)
+        }
+    }
+
+    // MARK: For whoever accepts a run
+
+    /// What may have changed by the time of ``expect(_:)``.
+    var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// A run is about to come. - Returns: false if it must not.
     func expect(_ job: Job) -> Bool {
@@ -40,47 +60,27 @@ final class Hatch: Sendable {
         }
     }
 
-    /// The run of a job that was expected has come, or does not come (nil).
-    ///
-    /// - Returns: the job.
-    @discardableResult
-    func settle(_ entry: QueueEntry, with run: ClaimedRun?) -> Job? {
-        // Under the lock, so that nobody closes before it has gone through.
+    /// The run of an expected job does not come. - Returns: the job.
+    func forget(_ entry: QueueEntry) -> Job? {
         state.withLock { state in
-            let job = state.expected.removeValue(forKey: entry)
-            if let job, let run {
-                job.isHeld.store(true, ordering: .relaxed)
-                sink.yield((job, run))
-            }
-            if state.isClosed, state.expected.isEmpty { sink.finish() }
-            return job
+            defer { finishIfOver(state) }
+            return state.expected.removeValue(forKey: entry)
         }
     }
-}
 
-extension Modem: NearbyWorker {
-    public func makeRoom(for run: RunName) -> RunLease? {
-        let lease = RunLease(run, worker: name, length: configuration.lease)
-        let job = Job(entry: lease.entry, isHeld: false)
-        guard hatch.expect(job) else { return nil }
-        guard slots.take(upTo: 1) == 1 else {
-            // This run goes to the queue now, and those that come later stand behind it.
-            hatch.shut()
-            hatch.settle(lease.entry, with: nil)
+    /// The run of an expected job has come. - Returns: the job if nobody takes it in any more.
+    func deliver(_ entry: QueueEntry, _ run: @escaping @Sendable () -> ClaimedRun) -> Job? {
+        // All under the lock, so that nobody closes before it has gone through.
+        state.withLock { state in
+            guard let job = state.expected.removeValue(forKey: entry) else { return nil }
+            defer { finishIfOver(state) }
+            job.isHeld.store(true, ordering: .relaxed)
+            if case .terminated = sink.yield((job, run)) { return job }
             return nil
         }
-        // From now on it can be cancelled.
-        jobs.withLock { $0[lease.entry] = job }
-        return lease
     }
 
-    public func start(_ run: ClaimedRun) {
-        hatch.settle(run.entry, with: run)
-    }
-
-    public func giveUp(_ entry: QueueEntry, isCertain: Bool) {
-        guard let job = hatch.settle(entry, with: nil) else { return }
-        forget(job)
-        if !isCertain { doubtLeases() }
+    private func finishIfOver(_ state: borrowing State) {
+        if state.isClosed, state.expected.isEmpty { sink.finish() }
     }
 }

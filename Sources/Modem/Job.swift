@@ -24,14 +24,14 @@ final class Job: Sendable {
     }
 
     let entry: QueueEntry
-    /// When this worker got the entry, and the lease with it.
+    /// When this worker got the entry, and the lease with it; or right before that.
     let since = ContinuousClock.now
     private let (stops, stopContinuation) = AsyncStream.makeStream(
         of: StopReason.self,
         bufferingPolicy: .bufferingOldest(1)
     )
 
-    /// Whether the run is known to be this worker's, or its acceptance is still under way.
+    /// False while the run is only about to be accepted for this worker: then there may be no lease to renew.
     let isHeld: Atomic<Bool>
 
     private let (ends, endContinuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))

@@ -7,10 +7,10 @@ internal import Synchronization
 
 /// The worker pool of one process: claims runs, holds their leases, carries them out, hands them back when it stops.
 ///
-/// A service of the executable. Its tasks are structured: claimer, sweeper, heartbeat and one task for each run live and end within
-/// ``run()``. Any number of these, in any number of processes, share the queue.
+/// A service of the executable. Its tasks are structured: claimer, sweeper, heartbeat, who takes in what comes without the queue, and one
+/// task for each run live and end within ``run()``. Any number of these, in any number of processes, share the queue.
 public final class Modem: Service {
-    /// This worker in the consumer group and in the list of workers.
+    /// This worker in its leases and in the list of workers.
     public let name: String
 
     private let store: Store
@@ -99,7 +99,10 @@ public final class Modem: Service {
             await slots.wait()
             guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
             do {
-                if try await !take(&runs) { try await store.waitForRuns(upTo: wait, on: connection) }
+                if try await !take(&runs), try await store.waitForRuns(upTo: wait, on: connection), slots.areTaken {
+                    // They were given away meanwhile. Another worker may have one.
+                    try await store.passOnWake()
+                }
                 pause = .milliseconds(100)
             } catch {
                 hatch.shut()
@@ -118,6 +121,8 @@ public final class Modem: Service {
     private func take(_ runs: inout DiscardingTaskGroup) async throws -> Bool {
         let taken = slots.takeMost()
         guard taken > 0 else { return true }
+        let held = heldIfInDoubt()
+        let shutCount = hatch.shutCount
         let entries: [QueueEntry]
         do {
             entries = try await store.take(
@@ -125,19 +130,23 @@ public final class Modem: Service {
                 count: taken,
                 lease: configuration.lease,
                 silence: configuration.silence,
-                held: heldIfInDoubt()
+                held: held
             )
         } catch {
             slots.give(taken)
             throw error
         }
         slots.give(taken - entries.count)
-        if entries.count < taken { hatch.open() } else { hatch.shut() }
+        if entries.count == taken {
+            hatch.shut()
+        } else if held == nil {
+            hatch.open(ifShut: shutCount)
+        }
         for entry in entries {
             let isCharged = renewals.withLock { $0.charged.remove(entry) != nil }
             let job = Job(entry: isCharged ? entry.countedAsLost() : entry)
             let before = jobs.withLock { $0[entry] }
-            if let before, !entry.isTaken(from: before.entry) {
+            if let before, before.isHeld.load(ordering: .relaxed), !entry.isTaken(from: before.entry) {
                 // Put into the queue twice, or once more while its job is in its last steps, or in one that decided before that the
                 // run's turn had not come. Which of these does not show here. A lease that cannot be given back now runs out.
                 try? await store.postpone(entry)
@@ -158,7 +167,7 @@ public final class Modem: Service {
     /// Carries out what comes through the hatch, until nothing more can.
     private func receive() async {
         await withDiscardingTaskGroup { runs in
-            for await (job, run) in hatch.runs { runs.addTask { await self.carryOut(job, run) } }
+            for await (job, run) in hatch.deliveries { runs.addTask { await self.carryOut(job, run()) } }
         }
     }
 
@@ -177,7 +186,7 @@ public final class Modem: Service {
 
     /// - Parameter started: the run, if it was taken up when it was accepted.
     private func carryOut(_ job: Job, _ started: ClaimedRun? = nil) async {
-        defer { forget(job) }
+        defer { end(job) }
         var logger = logger
         logger[metadataKey: "thread"] = "\(job.entry.thread)"
         logger[metadataKey: "run"] = "\(job.entry.run)"
@@ -200,7 +209,7 @@ public final class Modem: Service {
     }
 
     /// The job has ended, or does not begin.
-    func forget(_ job: Job) {
+    func end(_ job: Job) {
         jobs.withLock { if $0[job.entry] === job { $0[job.entry] = nil } }
         job.end()
         slots.give(1)
@@ -231,6 +240,8 @@ public final class Modem: Service {
             return false
         }
         guard isInDoubt else { return nil }
+        // What is expected by now is among the jobs, and nothing more comes until there is no doubt.
+        hatch.shut()
         return jobs.withLock { $0.values.map(\.entry) }
     }
 

@@ -1,4 +1,4 @@
-/// A command, or a script with the keys that it touches and its arguments.
+/// A command, or a script with its keys and arguments.
 public enum RedisCall: Sendable {
     case command(RedisCommand)
     case script(RedisScript, keys: [String], arguments: [RedisArgument] = [])

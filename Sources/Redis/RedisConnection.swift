@@ -54,8 +54,8 @@ public final class RedisConnection {
     /// keep their order. Only when a server forgets its scripts under an open connection (`SCRIPT FLUSH`) does the second
     /// attempt come behind commands that were sent meanwhile.
     ///
-    /// - Parameter keys: all keys that it touches; in a cluster they must share a hash tag, and the first decides where it
-    ///   runs.
+    /// - Parameter keys: keys that it touches; in a cluster they must share a hash tag, as must those that it makes of them, and the
+    ///   first decides where it runs.
     public func run(
         _ script: RedisScript,
         keys: [String],

@@ -1,8 +1,9 @@
 /// How every key and channel is spelled; no other room knows one.
 ///
 /// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot, and so
-/// does the queue's name. No script touches both, nor a thread and what lists all threads: each is changed alone. What one step
-/// cannot change together is put down first where a sweeper finds it, see ``Store/list(_:since:)`` and ``DueItem``.
+/// does the queue's name. No script touches both (but for ``RunScripts/execute`` where there is no cluster), nor a thread and what lists all
+/// threads: each is changed alone. What one step cannot change together is put down first where a sweeper finds it, see
+/// ``Store/list(_:since:)`` and ``DueItem``.
 public struct Keys: Sendable {
     public let prefix: String
     public let cluster: Bool
@@ -42,7 +43,7 @@ public struct Keys: Sendable {
     ///
     /// In a cluster a key comes with it that there never is. While a slot moves to another node, scripts with a key that is there and one
     /// that is not are refused as a whole until it has moved (TRYAGAIN); without it, one could fail half-way, at a key that has gone ahead.
-    func script(_ thread: String) -> [String] {
+    func scriptKeys(_ thread: String) -> [String] {
         cluster ? [metadata(thread), self.thread(thread, "never")] : [metadata(thread)]
     }
     /// Hash: configuration, numbers and cursor of the log, the active run.

@@ -1,17 +1,17 @@
 internal import Synchronization
 
-/// A worker in the process that accepts a run: if it has nothing else to do it gets the run at once, without the queue.
+/// A worker in the process that accepts a run, for a client or by a schedule: if it has room it gets the run at once, without the queue.
 ///
 /// The run is accepted, leased and begun in one step, so there is nothing to make good if the process dies: a lease that is not renewed
 /// is taken over like any other. Not in a cluster, where no step may touch both a thread and the leases.
 public protocol NearbyWorker: AnyObject, Sendable {
-    /// Keeps room for a run that is about to be accepted, until ``start(_:)`` or ``giveUp(_:isCertain:)`` is called.
+    /// Keeps room for a run that is about to be accepted, until ``start(_:_:)`` or ``giveUp(_:isCertain:)`` is called.
     ///
     /// - Returns: nil if there is none, or if others wait in the queue: their turn comes first.
     func makeRoom(for run: RunName) -> RunLease?
 
-    /// Carries the run out.
-    func start(_ run: ClaimedRun)
+    /// Carries the run out. - Parameter run: what there is to know of it, which takes its time on a long conversation.
+    func start(_ entry: QueueEntry, _ run: @escaping @Sendable () -> ClaimedRun)
 
     /// The run is not to be carried out here now. - Parameter isCertain: whether Redis has said so; otherwise it may think that the
     /// worker has the lease.

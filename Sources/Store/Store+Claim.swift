@@ -133,7 +133,8 @@ extension Store {
     // MARK: What all scripts about a thread's runs begin with, see RunPrelude
 
     func call(_ script: RedisScript, _ thread: String, _ run: String, _ arguments: [RedisArgument]) -> RedisCall {
-        .script(script, keys: keys.script(thread), arguments: [RedisArgument(thread), RedisArgument(run)] + arguments)
+        let arguments = [RedisArgument(thread), RedisArgument(run)] + arguments
+        return .script(script, keys: keys.scriptKeys(thread), arguments: arguments)
     }
 
     func run(
@@ -143,6 +144,6 @@ extension Store {
         _ arguments: [RedisArgument]
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         let arguments = [RedisArgument(thread), RedisArgument(run)] + arguments
-        return try await self.run(script, keys.script(thread), arguments)
+        return try await self.run(script, keys.scriptKeys(thread), arguments)
     }
 }

@@ -155,16 +155,22 @@ extension Store {
     /// Returns when a run may be ready, or when the time is over.
     ///
     /// - Parameter connection: the worker's own.
-    public func waitForRuns(upTo limit: Duration, on connection: BlockingConnection) async throws(StoreError) {
+    /// - Returns: whether a run may be ready. Only this worker was told of it.
+    public func waitForRuns(upTo limit: Duration, on connection: BlockingConnection) async throws(StoreError) -> Bool {
         let seconds = RedisArgument("\(Double(limit.milliseconds) / 1000)")
         do {
-            _ = try await connection.send(
+            return try await !connection.send(
                 RedisCommand("BLPOP", .key(keys.wake), seconds),
                 timeout: limit + .seconds(2)
-            )
+            ).isNull
         } catch {
             throw StoreError(error)
         }
+    }
+
+    /// Tells another worker what this one was told and cannot heed.
+    public func passOnWake() async throws(StoreError) {
+        _ = try await send(RedisCommand("RPUSH", .key(keys.wake), "1"))
     }
 
     /// Renews a worker's leases and says that it is alive.

@@ -133,17 +133,18 @@ extension Store {
         do {
             answer = try await run(
                 RunScripts.execute,
-                keys.script(name.thread) + [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake],
+                keys.scriptKeys(name.thread) + [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake],
                 [RedisArgument(name.thread), RedisArgument(name.run)] + arguments
                     + [RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0)]
             )
         } catch {
-            if let lease { worker?.giveUp(lease.entry, isCertain: false) }
+            if let lease { worker?.giveUp(lease.entry, isCertain: !error.isInDoubt) }
             throw error
         }
         guard let worker, let lease else { return answer }
         if answer.outcome == "started", answer.values.count >= 4 {
-            worker.start(ClaimedRun(lease.entry, request, messages: answer.values[2], memory: answer.values[3]))
+            let (messages, memory) = (answer.values[2], answer.values[3])
+            worker.start(lease.entry) { ClaimedRun(lease.entry, request, messages: messages, memory: memory) }
         } else {
             worker.giveUp(lease.entry, isCertain: true)
         }

@@ -20,7 +20,7 @@ extension Store {
         let metadata = JSON.object(OrderedDictionary(uniqueKeysWithValues: request.metadata.map { ($0, .string($1)) }))
         let create = RedisCall.script(
             ThreadScripts.initiate,
-            keys: keys.script(id),
+            keys: keys.scriptKeys(id),
             arguments: [
                 RedisArgument(metadata.bytes), RedisArgument(event.serialized()),
                 RedisArgument(request.webhook?.stored ?? ""),
@@ -165,7 +165,7 @@ extension Store {
         let event = Event(threadID: id, type: "thread_updated", time: Self.now)
         let (outcome, values) = try await run(
             ThreadScripts.update,
-            keys.script(id),
+            keys.scriptKeys(id),
             [
                 RedisArgument(String(request.version)), RedisArgument(event.serialized()), RedisArgument(metadataLimit),
                 RedisArgument(request.metadata.count),

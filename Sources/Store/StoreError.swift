@@ -29,6 +29,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// The argument at fault, by its name in the contract.
     public let field: String?
+    /// Whether the request may have taken effect all the same: its answer was lost.
+    public private(set) var isInDoubt = false
 
     public init(_ code: Code, _ message: String, field: String? = nil) {
         self.code = code
@@ -54,6 +56,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case .server, .protocol, .configuration:
             self.init(.internal, "Redis: \(error.message)")
         }
+        isInDoubt = error.isInDoubt
     }
 
     static func unexpected(_ reply: RESPValue, of script: String) -> StoreError {

@@ -27,7 +27,9 @@ struct CommandCountTests {
         let runs = Mutex<[ClaimedRun]>([])
 
         func makeRoom(for run: RunName) -> RunLease? { RunLease(run, worker: "w", length: .seconds(10)) }
-        func start(_ run: ClaimedRun) { runs.withLock { $0.append(run) } }
+        func start(_ entry: QueueEntry, _ run: @escaping @Sendable () -> ClaimedRun) {
+            runs.withLock { $0.append(run()) }
+        }
         func giveUp(_ entry: QueueEntry, isCertain: Bool) {}
     }
 

@@ -21,7 +21,9 @@ private final class IdleWorker: NearbyWorker {
         return RunLease(run, worker: "near", length: lease)
     }
 
-    func start(_ run: ClaimedRun) { started.withLock { $0.append(run) } }
+    func start(_ entry: QueueEntry, _ run: @escaping @Sendable () -> ClaimedRun) {
+        started.withLock { $0.append(run()) }
+    }
     func giveUp(_ entry: QueueEntry, isCertain: Bool) { givenUp.withLock { $0.append(isCertain) } }
 }
 
@@ -128,11 +130,24 @@ struct NearbyWorkerTests {
             let worker = IdleWorker()
             let thread = try await newThread(store)
             store.offer(worker)
-            await redis.stop()
+            _ = try await redis.cli("CLIENT", "PAUSE", "4000")
             await #expect(throws: StoreError.self) {
                 try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
             }
             #expect(worker.givenUp.withLock { $0 } == [false])
+        }
+    }
+
+    @Test func `what was never sent is nobody's`() async throws {
+        try await withStore { store, redis, _ in
+            let worker = IdleWorker()
+            let thread = try await newThread(store)
+            store.offer(worker)
+            await redis.stop()
+            await #expect(throws: StoreError.self) {
+                try await store.execute(ExecuteRunRequest(threadID: thread, task: "x"))
+            }
+            #expect(worker.givenUp.withLock { $0 } == [true])
         }
     }
 

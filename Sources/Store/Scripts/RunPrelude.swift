@@ -2,8 +2,8 @@ internal import Redis
 
 /// Lua that the scripts about a thread's runs share.
 ///
-/// All of them begin alike: KEYS the thread's, see ``Keys/script(_:)``; ARGV thread id, run id. They touch the keys of one thread and
-/// nothing else; what the queue has to learn of it is in their answer, as a list of four: when the run is to be looked at again
+/// All of them begin alike: KEYS the thread's, see ``Keys/scriptKeys(_:)``; ARGV thread id, run id. They touch the keys of one thread and
+/// nothing else, but for ``RunScripts/execute`` where there is no cluster; what the queue has to learn of it is in their answer, as a list of four: when the run is to be looked at again
 /// (milliseconds since 1970, or empty), the id and the tenant of a run that is to be put into the queue (or empty), whether the run
 /// was given up (`1`, or empty). Behind it come the ids of runs that have something to tell a webhook, see ``WebhookScripts``.
 ///
@@ -127,11 +127,17 @@ enum RunPrelude {
             return count
         end
 
+        local function slice(first, last)
+            local slice = {}
+            for i = first, last do slice[#slice + 1] = ARGV[i] end
+            return slice
+        end
+
         -- The fields (name, value) and the events that a script was given, from one of its arguments on, and the place behind them.
         local function arguments(first, field_count, event_count)
             local events = first + field_count * 2
             local rest = events + event_count
-            return { unpack(ARGV, first, events - 1) }, { unpack(ARGV, events, rest - 1) }, rest
+            return slice(first, events - 1), slice(events, rest - 1), rest
         end
 
         -- The run as an attempt finds it: whether it is that attempt's, and still in its hands. A script that holds another attempt's
@@ -139,9 +145,10 @@ enum RunPrelude {
         local function run_of(attempt)
             local run = call('HMGET', runs .. run_id, 'status', 'attempt', 'webhook', 'rollback', 'batch', 'inputs')
             local is_ours = run[2] == attempt
+            local inputs = run[6] or call('LLEN', runs .. run_id .. ':inputs')
             return {
                 status = run[1], is_ours = is_ours, is_held = is_ours and (run[1] == 'running' or run[1] == 'cancelling'),
-                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]), inputs = tonumber(run[6] or 0),
+                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]), inputs = tonumber(inputs),
             }
         end
 

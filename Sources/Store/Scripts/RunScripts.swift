@@ -58,7 +58,7 @@ enum RunScripts {
             if is_started then events[2] = lifecycle(run_id, 1, 'run_attempt_started', { status = 'running' }) end
             local last = append(events, 'run_count', state[6] + 1, 'active', active or run_id)
             call('HSET', run, 'status', is_started and 'running' or 'queued', 'task', task, 'model', model, 'tenant', tenant,
-                'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'created_at', time, 'cursor', cursor,
+                'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'inputs', 0, 'created_at', time, 'cursor', cursor,
                 'ahead', active and waiting + 1 or 0,
                 unpack(is_started and { 'batch', 0, 'worker', lease, 'recorded_seq', last, 'started_at', time } or {}))
             if patience ~= '0' then
@@ -156,7 +156,7 @@ enum RunScripts {
         local function steer(id, task, limit)
             local run = runs .. id
             local state = call('HMGET', run, 'status', 'attempt', 'inputs')
-            if tonumber(state[3] or 0) >= limit then return 'full' end
+            if tonumber(state[3] or call('LLEN', run .. ':inputs')) >= limit then return 'full' end
             if state[1] == 'cancelling' then return nil end
             call('HSET', run, 'inputs', call('RPUSH', run .. ':inputs', task))
             append({ lifecycle(id, state[2], 'run_steered', { status = state[1], task = task }) })

@@ -2,7 +2,7 @@ internal import Redis
 
 /// Scripts about threads as a whole.
 enum ThreadScripts {
-    /// Creates a thread. KEYS the thread's, see ``Keys/script(_:)``. ARGV metadata JSON, first event, its runs' webhook (or empty), the
+    /// Creates a thread. KEYS the thread's, see ``Keys/scriptKeys(_:)``. ARGV metadata JSON, first event, its runs' webhook (or empty), the
     /// key that tells that the thread has been deleted (empty where no idempotency key stands for it: then nobody can know its id yet).
     /// Answers `ok` and the id of the event, `replayed` (it was there) and the thread, or `deleted`. Nobody can have been watching.
     static let initiate = Prelude.script(
@@ -46,7 +46,7 @@ enum ThreadScripts {
         """#
     )
 
-    /// Changes what clients attach to a thread. KEYS the thread's, see ``Keys/script(_:)``. ARGV version (0: any), event `thread_updated`,
+    /// Changes what clients attach to a thread. KEYS the thread's, see ``Keys/scriptKeys(_:)``. ARGV version (0: any), event `thread_updated`,
     /// how many entries the metadata may have, how many of its names follow, the names each with its value (empty: to be removed), then
     /// fields of the thread each with its value.
     static let update = Prelude.script(

@@ -30,7 +30,7 @@ enum WorkerScripts {
                 journal, answers = call('LRANGE', run_key .. ':journal', 0, -1), call('HGETALL', run_key .. ':answers')
                 own_memory = call('GET', run_key .. ':memory')
             end
-            if run[17] then inputs = call('LRANGE', run_key .. ':inputs', 0, -1) end
+            if run[17] ~= '0' then inputs = call('LRANGE', run_key .. ':inputs', 0, -1) end
             return {
                 'ok', attempt, run[12], run[13], run[14], time - (run[15] or time) - (run[16] or 0),
                 call('LRANGE', thread .. 'messages', 0, -1), journal, own_memory or call('GET', thread .. 'memory'), inputs, answers,
@@ -59,7 +59,8 @@ enum WorkerScripts {
             end
             if not is_active then return none(run[6], queued()) end
             if run[7] and time < tonumber(run[7]) then return none(run[7]) end
-            if lease == '' then return none('', run_id, run[5]) end
+            -- Its time limit is for the first attempt alone.
+            if lease == '' then return none(run[2] == '0' and run[6], run_id, run[5]) end
         elseif status == 'requires_action' then
             if time < tonumber(run[8]) then return none(run[8]) end
             return ended('expired', { code = 'action_limit', message = 'nobody answered in time' })
@@ -102,7 +103,7 @@ enum WorkerScripts {
         local run_key, run = runs .. run_id, run_of(attempt)
         if not run.is_held then return { 'stale' } end
         if tonumber(batch) > run.batch then
-            local events = { unpack(ARGV, 8, 7 + event_count) }
+            local events = slice(8, 7 + event_count)
             local is_recorded = push_arguments(run_key .. ':journal', 8 + event_count)
             local last = append(events)
             if is_recorded then
@@ -167,7 +168,7 @@ enum WorkerScripts {
             if failures >= tonumber(max_failures) then return { 'exhausted' } end
             call('HSET', run_key, 'failures', failures)
         end
-        local events = { unpack(ARGV, 10, 9 + event_count) }
+        local events = slice(10, 9 + event_count)
         local update = { status = 'queued', reason = reason, code = code ~= '' and code or nil, message = message }
         events[#events + 1] = lifecycle(run_id, attempt, 'run_queued', update)
         local is_recorded = push_arguments(run_key .. ':journal', 10 + event_count)

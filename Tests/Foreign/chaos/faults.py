@@ -178,6 +178,8 @@ def no_faketime() -> str | None:
 IMPATIENT = {"BAUD_LLM_FIRST_TOKEN_MS": 1000, "BAUD_LLM_IDLE_MS": 1000}
 # Processes that are gateway and worker.
 TOGETHER = {"together": True}
+# So few that some runs find room at once and some wait in the queue.
+FEW_SLOTS = {"BAUD_WORKER_CONCURRENCY": 3}
 RACE = Shape(threads=10, runs=2, turns=(1, 1, 2), pace=0.005, cancels=0.8, cancel_by=12)
 
 FAULTS = {
@@ -210,4 +212,4 @@ def mixed(system: System, dice: random.Random) -> Struck:
 
 ANY_FAILURE = tuple(kind for kinds in FAILURES.values() for kind in kinds)
 FAULTS["mix"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT)
-FAULTS["mix-servers"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT | TOGETHER)
+FAULTS["mix-servers"] = Fault(mixed, Shape(failures=ANY_FAILURE, cancels=0.15), {"through_proxy": True} | IMPATIENT | TOGETHER | FEW_SLOTS)

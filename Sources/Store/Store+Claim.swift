@@ -133,17 +133,21 @@ extension Store {
     // MARK: What all scripts about a thread's runs begin with, see RunPrelude
 
     func call(_ script: RedisScript, _ thread: String, _ run: String, _ arguments: [RedisArgument]) -> RedisCall {
-        let arguments = [RedisArgument(thread), RedisArgument(run)] + arguments
-        return .script(script, keys: keys.scriptKeys(thread), arguments: arguments)
+        .script(script, keys: keys.scriptKeys(thread), arguments: runArguments(thread, run) + arguments)
     }
 
+    /// - Parameter more: keys of the queue, where there is no cluster.
     func run(
         _ script: RedisScript,
         _ thread: String,
         _ run: String,
-        _ arguments: [RedisArgument]
+        _ arguments: [RedisArgument],
+        and more: [String] = []
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
-        let arguments = [RedisArgument(thread), RedisArgument(run)] + arguments
-        return try await self.run(script, keys.scriptKeys(thread), arguments)
+        try await self.run(script, keys.scriptKeys(thread) + more, runArguments(thread, run) + arguments)
+    }
+
+    private func runArguments(_ thread: String, _ run: String) -> [RedisArgument] {
+        [RedisArgument(thread), RedisArgument(run)]
     }
 }

@@ -133,9 +133,11 @@ extension Store {
         do {
             answer = try await run(
                 RunScripts.execute,
-                keys.scriptKeys(name.thread) + [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake],
-                [RedisArgument(name.thread), RedisArgument(name.run)] + arguments
-                    + [RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0)]
+                name.thread,
+                name.run,
+                arguments
+                    + [RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0)],
+                and: [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake]
             )
         } catch {
             if let lease { worker?.giveUp(lease.entry, isCertain: !error.isInDoubt) }

@@ -5,9 +5,10 @@ internal import Redis
 enum RunScripts {
     /// Accepts a run. Further ARGV control channel, tenant, task, model, what to do while a run is active (empty: as the thread has it),
     /// how many may wait (runs, and what was said to a run), the key of what the request under its idempotency key came to and the
-    /// request's fingerprint (empty without one), seconds to keep it, milliseconds it may wait (0: for ever), the run that this one repeats (or empty), its
-    /// webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected (`1`, or empty), the
-    /// lease of a worker that takes the run up at once if its turn has come (empty: the queue does), and its length in milliseconds.
+    /// request's fingerprint (empty without one), seconds to keep it, milliseconds it may wait (0: for ever), the run that this one
+    /// repeats (or empty), its webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected
+    /// (`1`, or empty), the lease of a worker that takes the run up at once if its turn has come (empty: the queue does), and its
+    /// length in milliseconds.
     /// Answers `expect` where the thread's webhook is not.
     ///
     /// Where there is no cluster, further KEYS leases, due, ready list of its tenant, ring, wake: then the queue learns of the run here. With a

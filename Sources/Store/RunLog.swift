@@ -19,9 +19,9 @@ public struct EventContent: Sendable {
 
 /// The writing end of one attempt of a run: its events, its journal, its end.
 ///
-/// Owned by the worker that holds the run's lease. Events are gathered while a write is under way and for a moment after it, so that
-/// a fast model costs one script call per moment and not one per word: the first goes out at once. Every write bears the
-/// attempt; once another attempt has begun, each call throws `.stale` and nothing more is written.
+/// Owned by the worker that holds the run's lease. Events are gathered while a write is under way and for a while after it, so that
+/// a fast model costs one script call per while and not one per word; the first after a silence waits a millisecond for what comes
+/// with it. Every write bears the attempt; once another attempt has begun, each call throws `.stale` and nothing more is written.
 public actor RunLog {
     /// How long and how much is gathered.
     public struct Batching: Sendable {
@@ -39,6 +39,9 @@ public actor RunLog {
 
     /// As ``patience``, where the process is about to end.
     private static let releasePatience = Duration.seconds(2)
+
+    /// How long the first event after a silence waits: an answer that comes at once, to its end, is one write.
+    private static let moment = Duration.milliseconds(1)
 
     /// What an event takes beside its text, about.
     private static let eventBytes = 128
@@ -162,11 +165,13 @@ public actor RunLog {
 
     // MARK: Writing
 
-    /// Writes what has gathered, moment by moment, until the run has ended; a child task of whoever carries the run out.
+    /// Writes what has gathered, time and again, until the run has ended; a child task of whoever carries the run out.
     public func gather() async throws {
+        var next = ContinuousClock.now
         for await _ in signals {
+            try await Task.sleep(until: max(.now + Self.moment, next))
             try await flush()
-            try await Task.sleep(for: batching.interval)
+            next = .now + batching.interval
         }
     }
 
@@ -228,7 +233,6 @@ public actor RunLog {
                 patience: Self.patience
             ) == .done
         }
-        await store.expectSweep(of: run.threadID)
     }
 
     /// Hands the run back to the queue, for a worker that goes on from the journal.

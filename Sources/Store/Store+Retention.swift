@@ -54,10 +54,12 @@ extension Store {
         return threads.count
     }
 
+    /// When a thread is to be looked at of which something is new.
+    var soon: Int64 { Self.now + Self.firstLook }
+
     /// Sees to it that a thread is looked at soon.
     func sweepSoon(_ thread: String) -> RedisCommand {
-        let time = RedisArgument(Self.now + Self.firstLook)
-        return RedisCommand("ZADD", .key(keys.sweep), "LT", time, RedisArgument(thread))
+        RedisCommand("ZADD", .key(keys.sweep), "LT", RedisArgument(soon), RedisArgument(thread))
     }
 
     /// As ``sweepSoon(_:)``, after a run. That it has ended is stored; what is old goes later if this cannot be.

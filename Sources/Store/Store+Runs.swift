@@ -77,6 +77,7 @@ extension Store {
                 RedisArgument(queueLimit.milliseconds), RedisArgument(retryOf),
                 RedisArgument(request.webhook?.stored ?? ""), RedisArgument(webhooks.fallback?.stored ?? ""),
                 isTold ? "1" : "",
+                RedisArgument(Event.queued(id, request).serialized()),
             ]
         )
         let other = values.first?.string ?? ""
@@ -125,7 +126,7 @@ extension Store {
     ) async throws(StoreError) -> (outcome: String, values: [RESPValue]) {
         guard !keys.cluster else {
             let entry = QueueEntry(thread: name.thread, run: name.run, tenant: name.tenant)
-            return try await announcing(entry, within: queueLimit, RunScripts.execute, arguments + ["", 0])
+            return try await announcing(entry, within: queueLimit, RunScripts.execute, arguments + ["", 0, ""])
         }
         let worker = nearby.withLock { $0 }
         let lease = worker?.makeRoom(for: name)
@@ -136,7 +137,10 @@ extension Store {
                 name.thread,
                 name.run,
                 arguments
-                    + [RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0)],
+                    + [
+                        RedisArgument(lease?.entry.lease ?? ""), RedisArgument(lease?.length.milliseconds ?? 0),
+                        lease == nil ? "" : RedisArgument(Event.started(name).serialized()),
+                    ],
                 and: [keys.leases, keys.due, keys.ready(name.tenant), keys.ring, keys.wake]
             )
         } catch {
@@ -295,6 +299,30 @@ extension Store {
         else { return nil }
         // Written by this room: what cannot be read was not.
         return try? Question(serialized: Array(bytes.readableBytesView))
+    }
+}
+
+extension Event {
+    fileprivate static func queued(_ id: String, _ request: ExecuteRunRequest) -> Event {
+        Event(
+            threadID: request.threadID,
+            runID: id,
+            type: "run_queued",
+            time: Store.now,
+            payload: .run(RunUpdate(status: "queued", task: request.task, model: request.model))
+        )
+    }
+
+    /// Of the first attempt.
+    fileprivate static func started(_ name: RunName) -> Event {
+        Event(
+            threadID: name.thread,
+            runID: name.run,
+            attempt: 1,
+            type: "run_attempt_started",
+            time: Store.now,
+            payload: .run(RunUpdate(status: "running"))
+        )
     }
 }
 

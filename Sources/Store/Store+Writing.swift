@@ -29,14 +29,26 @@ extension Store {
         fields.insert(("status", RedisArgument(end.status.rawValue)), at: 0)
         var arguments: [RedisArgument] = [
             RedisArgument(Int64(run.attempt)), RedisArgument(end.memory ?? ""), RedisArgument(end.inputs),
-            RedisArgument(fields.count), RedisArgument(events.count),
+            RedisArgument(fields.count), RedisArgument(events.count), RedisArgument(run.entry.holding),
+            RedisArgument(soon),
         ]
         arguments += fields.flatMap { [RedisArgument($0), $1] }
         arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
-        let (outcome, values) = try await repeatedly(WorkerScripts.finish, arguments, for: run, patience: patience)
-        guard outcome == "ok" else { return false }
-        await settle(run, QueueChange(values), patience: patience)
-        return true
+        let (outcome, values) = try await repeatedly(
+            WorkerScripts.finish,
+            arguments,
+            and: keys.cluster ? [] : [keys.leases, keys.sweep],
+            for: run,
+            patience: patience
+        )
+        switch outcome {
+        case "settled": return true
+        case "ok":
+            await settle(run, QueueChange(values), patience: patience)
+            await expectSweep(of: run.threadID)
+            return true
+        default: return false
+        }
     }
 
     /// Puts the run back into the queue, at once or after a while.
@@ -107,11 +119,12 @@ extension Store {
     private func repeatedly(
         _ script: RedisScript,
         _ arguments: [RedisArgument],
+        and keys: [String] = [],
         for run: ClaimedRun,
         patience: Duration
     ) async throws -> (outcome: String, values: [RESPValue]) {
         let answer = try await repeatedly(script.name, patience: patience) { () throws(StoreError) in
-            try await self.run(script, run.threadID, run.runID, arguments)
+            try await self.run(script, run.threadID, run.runID, arguments, and: keys)
         }
         guard answer.outcome != "stale" else { throw StoreError.stale(run) }
         return answer

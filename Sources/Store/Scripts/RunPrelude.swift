@@ -7,7 +7,7 @@ internal import Redis
 /// (milliseconds since 1970, or empty), the id and the tenant of a run that is to be put into the queue (or empty), whether the run
 /// was given up (`1`, or empty). Behind it come the ids of runs that have something to tell a webhook, see ``WebhookScripts``.
 ///
-/// A run's lifecycle events are put together here, because only the script knows the state it finds: fields of Event and RunUpdate
+/// What depends on the state that a script finds of a run's lifecycle events is put together here: fields of Event and RunUpdate
 /// by their numbers in event.proto.
 enum RunPrelude {
     static func script(_ name: String, _ source: String) -> RedisScript {

@@ -7,8 +7,8 @@ enum RunScripts {
     /// how many may wait (runs, and what was said to a run), the key of what the request under its idempotency key came to and the
     /// request's fingerprint (empty without one), seconds to keep it, milliseconds it may wait (0: for ever), the run that this one
     /// repeats (or empty), its webhook, the webhook of runs whose thread has none either (each or empty), whether a webhook is expected
-    /// (`1`, or empty), the lease of a worker that takes the run up at once if its turn has come (empty: the queue does), and its
-    /// length in milliseconds.
+    /// (`1`, or empty), the event `run_queued`; then the lease of a worker that takes the run up at once if its turn has come (empty: the
+    /// queue does), its length in milliseconds, and the event that tells of the first attempt.
     /// Answers `expect` where the thread's webhook is not.
     ///
     /// Where there is no cluster, further KEYS leases, due, ready list of its tenant, ring, wake: then the queue learns of the run here. With a
@@ -18,7 +18,7 @@ enum RunScripts {
         stop + QueueScripts.putting + #"""
             local leases, due, ready, ring, wake = unpack(KEYS, 2)
             local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected,
-                lease, lease_length = unpack(ARGV, 4)
+                queued_event, lease, lease_length, started_event = unpack(ARGV, 4)
             local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
             if not state[1] then return { 'missing' } end
             if request ~= '' then
@@ -53,11 +53,8 @@ enum RunScripts {
             if waiting >= limit then return { 'full' } end
             remember(run_id)
             local run, time = runs .. run_id, now()
-            local is_started, events = lease ~= '' and not active, {
-                lifecycle(run_id, 0, 'run_queued', { status = 'queued', task = task, model = model })
-            }
-            if is_started then events[2] = lifecycle(run_id, 1, 'run_attempt_started', { status = 'running' }) end
-            local last = append(events, 'run_count', state[6] + 1, 'active', active or run_id)
+            local is_started = lease ~= '' and not active
+            local last = append({ queued_event, is_started and started_event or nil }, 'run_count', state[6] + 1, 'active', active or run_id)
             call('HSET', run, 'status', is_started and 'running' or 'queued', 'task', task, 'model', model, 'tenant', tenant,
                 'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'inputs', 0, 'created_at', time, 'cursor', cursor,
                 'ahead', active and waiting + 1 or 0,

@@ -119,19 +119,24 @@ enum WorkerScripts {
     )
 
     /// The terminal transition, by the worker. Further ARGV attempt, memory (empty: as it was), how many inputs were heeded, how many fields,
-    /// how many events, then the fields of the run (name, value), the events (the last one is the terminal one), the messages for the
-    /// conversation. Answers `more` where an input came that was not heeded: then the run goes on.
+    /// how many events, the worker's holding of the run, when its thread is to be swept, then the fields of the run (name, value), the
+    /// events (the last one is the terminal one), the messages for the conversation. Answers `more` where an input came that was not
+    /// heeded: then the run goes on.
+    ///
+    /// Where there is no cluster, further KEYS leases, sweep: if nothing follows for the queue but that the lease is over, that is
+    /// done here, and the answer is `settled`.
     static let finish = RunPrelude.script(
         "finish",
         #"""
-        local attempt, own_memory, heeded, field_count, event_count = unpack(ARGV, 3, 7)
+        local leases, sweep = unpack(KEYS, 2)
+        local attempt, own_memory, heeded, field_count, event_count, holding, sweep_at = unpack(ARGV, 3, 9)
         local run = run_of(attempt)
         if run.is_ours and terminal[run.status] then
             local id, tenant = queued()
             return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
         end
         if not run.is_held then return { 'stale' } end
-        local fields, events, at = arguments(8, field_count, event_count)
+        local fields, events, at = arguments(10, field_count, event_count)
         local value = {}
         for i = 1, #fields, 2 do value[fields[i]] = fields[i + 1] end
         local outcome = value.status
@@ -146,6 +151,11 @@ enum WorkerScripts {
         if run.rolls_back then roll_back(run_id) end
         local next_id, next_tenant = promote()
         local gave_up = outcome == 'failed' and call('HGET', runs .. run_id, 'gave_up') or ''
+        if sweep and next_id == '' and gave_up == '' and told == '' then
+            call('ZREM', leases, holding)
+            call('ZADD', sweep, 'LT', sweep_at, thread_id)
+            return { 'settled' }
+        end
         return { 'ok', '', next_id, next_tenant, gave_up, told }
         """#
     )

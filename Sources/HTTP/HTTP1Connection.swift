@@ -42,6 +42,8 @@ final class HTTP1Connection: ChannelInboundHandler {
     private var hasFailed = false
     private var isDraining = false
     private var isReading = false
+    /// What waits for the flush, gathered: one write costs less than many small ones.
+    private var outbound = ByteBuffer()
     private var isFlushScheduled = false
     private var isPaused = false
     /// Body bytes that were handed on and not consumed.
@@ -102,6 +104,7 @@ final class HTTP1Connection: ChannelInboundHandler {
         guard phase != .closed else { return }
         phase = .closed
         waiting.removeAll()
+        outbound = ByteBuffer()
         let (exchange, onClose) = (self.exchange, self.onClose)
         (self.exchange, self.onClose) = (nil, nil)
         exchange?.closed(.disconnected)
@@ -121,7 +124,7 @@ extension HTTP1Connection {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
-        if phase != .closed { context.flush() }
+        if phase != .closed { flush() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -217,7 +220,7 @@ extension HTTP1Connection {
             if !exchange.hasResponded { exchange.respond(rejection.head, body: ByteBuffer(string: rejection.body)) }
         } else {
             turn = HTTP1Turn()
-            write(HTTP1Encoder.head(rejection.head, version: .http1_1, connection: "close"))
+            gather { HTTP1Encoder.write(rejection.head, version: .http1_1, connection: "close", to: &$0) }
             write(ByteBuffer(string: rejection.body))
         }
         linger()
@@ -269,25 +272,19 @@ extension HTTP1Connection {
     func send(_ head: ResponseHead, contentLength: Int?, endsStream: Bool) {
         guard let request = exchange?.request else { return }
         let head = turn.begin(head, contentLength: contentLength, request: request, endsStream: endsStream)
-        write(HTTP1Encoder.head(head, version: request.version, connection: turn.connectionField))
+        gather { HTTP1Encoder.write(head, version: request.version, connection: turn.connectionField, to: &$0) }
         if endsStream { responseEnded() }
     }
 
     func send(_ bytes: ByteBuffer) {
-        switch turn.framing {
-        case .chunked where bytes.readableBytes <= HTTP1Encoder.joinedLength:
-            write(HTTP1Encoder.chunk(bytes))
-        case .chunked:
-            write(HTTP1Encoder.chunkHead(length: bytes.readableBytes))
-            write(bytes)
-            write(HTTP1Encoder.lineEnd)
-        case .plain:
-            write(bytes)
-        }
+        guard turn.framing == .chunked else { return write(bytes) }
+        gather { HTTP1Encoder.writeChunkHead(length: bytes.readableBytes, to: &$0) }
+        write(bytes)
+        gather { $0.writeStaticString("\r\n") }
     }
 
     func sendEnd(trailers: HTTPHeaders?) {
-        if turn.framing == .chunked { write(HTTP1Encoder.lastChunk(trailers: trailers)) }
+        if turn.framing == .chunked { gather { HTTP1Encoder.writeLastChunk(trailers: trailers, to: &$0) } }
         responseEnded()
     }
 
@@ -307,14 +304,45 @@ extension HTTP1Connection {
         completeTurn()
     }
 
+    /// Up to here it costs less to copy what is written than to send one piece more.
+    private static let gatheredLength = 4096
+    /// So much is handed on without waiting for the flush, and counts then for ``isWritable``.
+    private static let outboundLimit = 16 * 1024
+
     private func write(_ bytes: ByteBuffer) {
-        guard let context, phase != .closed else { return }
+        guard bytes.readableBytes > Self.gatheredLength else { return gather { $0.writeImmutableBuffer(bytes) } }
+        handOn()
+        guard phase != .closed else { return }
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+        scheduleFlush()
+    }
+
+    /// Appends to what leaves with the next flush.
+    private func gather(_ write: (inout ByteBuffer) -> Void) {
+        guard phase != .closed else { return }
+        write(&outbound)
+        if outbound.readableBytes >= Self.outboundLimit { handOn() }
+        scheduleFlush()
+    }
+
+    private func handOn() {
+        guard outbound.readableBytes > 0, let context else { return }
+        let bytes = outbound
+        outbound = ByteBuffer()
         context.write(wrapOutboundOut(bytes), promise: nil)
-        guard !isReading, !isFlushScheduled else { return }
+    }
+
+    private func flush() {
+        handOn()
+        context?.flush()
+    }
+
+    private func scheduleFlush() {
+        guard !isReading, !isFlushScheduled, let context else { return }
         isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
-            self.context?.flush()
+            self.flush()
         }
     }
 
@@ -336,6 +364,7 @@ extension HTTP1Connection {
         let exchange = self.exchange
         self.exchange = nil
         (progressed, lastProgress) = (true, .uptimeNanoseconds(0))
+        handOn()
         let sent = context.eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
         sent.futureResult.assumeIsolated().whenComplete { _ in

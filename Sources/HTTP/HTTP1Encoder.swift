@@ -2,11 +2,8 @@ import NIOCore
 
 /// Writes the parts of an HTTP/1 response (RFC 9112).
 enum HTTP1Encoder {
-    static let lineEnd = ByteBuffer(string: "\r\n")
-
-    static func head(_ head: ResponseHead, version: HTTPVersion, connection: String?) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(256)
+    static func write(_ head: ResponseHead, version: HTTPVersion, connection: String?, to bytes: inout ByteBuffer) {
+        bytes.reserveCapacity(minimumWritableBytes: 512)
         bytes.writeStaticString(version == .http1_0 ? "HTTP/1.0 " : "HTTP/1.1 ")
         bytes.writeString(String(head.status))
         bytes.writeStaticString(" ")
@@ -15,54 +12,53 @@ enum HTTP1Encoder {
         write(head.headers, to: &bytes)
         if let connection { write(["connection": connection], to: &bytes) }
         bytes.writeStaticString("\r\n")
-        return bytes
     }
 
-    /// Up to here it costs less to copy a chunk into one piece with its framing than to send three pieces.
-    static let joinedLength = 4096
-
-    static func chunk(_ content: ByteBuffer) -> ByteBuffer {
-        var bytes = ByteBufferAllocator().buffer(capacity: content.readableBytes + 16)
-        writeChunkHead(length: content.readableBytes, to: &bytes)
-        bytes.writeImmutableBuffer(content)
-        bytes.writeStaticString("\r\n")
-        return bytes
+    /// What goes before the content of a chunk; a line end goes behind it.
+    static func writeChunkHead(length: Int, to bytes: inout ByteBuffer) {
+        let digits = max(1, (Int.bitWidth - length.leadingZeroBitCount + 3) / 4)
+        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: digits + 2) { target in
+            for place in 0..<digits {
+                let digit = UInt8(truncatingIfNeeded: length >> (4 * (digits - 1 - place))) & 0xF
+                target[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            }
+            (target[digits], target[digits + 1]) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+            return digits + 2
+        }
     }
 
-    static func chunkHead(length: Int) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        writeChunkHead(length: length, to: &bytes)
-        return bytes
-    }
-
-    private static func writeChunkHead(length: Int, to bytes: inout ByteBuffer) {
-        bytes.writeString(String(length, radix: 16))
-        bytes.writeStaticString("\r\n")
-    }
-
-    static func lastChunk(trailers: HTTPHeaders?) -> ByteBuffer {
-        var bytes = ByteBuffer(string: "0\r\n")
+    static func writeLastChunk(trailers: HTTPHeaders?, to bytes: inout ByteBuffer) {
+        bytes.writeStaticString("0\r\n")
         if let trailers { write(trailers, to: &bytes) }
         bytes.writeStaticString("\r\n")
-        return bytes
     }
 
     private static func write(_ headers: HTTPHeaders, to bytes: inout ByteBuffer) {
         for field in headers {
-            write(field.name, to: &bytes)
-            bytes.writeStaticString(": ")
-            write(field.value, to: &bytes)
-            bytes.writeStaticString("\r\n")
+            var (name, value) = (field.name, field.value)
+            name.withUTF8 { name in
+                value.withUTF8 { value in
+                    let count = name.count + value.count + 4
+                    bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+                        write(name, at: 0, of: target)
+                        (target[name.count], target[name.count + 1]) = (UInt8(ascii: ":"), UInt8(ascii: " "))
+                        write(value, at: name.count + 2, of: target)
+                        (target[count - 2], target[count - 1]) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+                        return count
+                    }
+                }
+            }
         }
     }
 
     /// A control character, which could end a field and begin another, becomes a space.
-    private static func write(_ text: String, to bytes: inout ByteBuffer) {
-        var text = text
-        if text.withUTF8(HeaderSafety.isAllowed) {
-            bytes.writeString(text)
-        } else {
-            bytes.writeBytes(text.utf8.map { HeaderSafety.isAllowed($0) ? $0 : UInt8(ascii: " ") })
+    private static func write(
+        _ text: UnsafeBufferPointer<UInt8>,
+        at place: Int,
+        of target: UnsafeMutableRawBufferPointer
+    ) {
+        for (index, byte) in text.enumerated() {
+            target[place + index] = HeaderSafety.isAllowed(byte) ? byte : UInt8(ascii: " ")
         }
     }
 

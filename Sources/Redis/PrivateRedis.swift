@@ -89,6 +89,8 @@ public actor PrivateRedis {
             "--dir", directory.path, "--pidfile", directory.pidPath, "--logfile", directory.logPath,
             "--appendonly", "yes", "--appendfsync", appendFsync.rawValue, "--save", "",
             "--maxmemory-policy", "noeviction", "--latency-tracking", "no", "--daemonize", "no",
+            // A run's record stays compact with a text of a few lines in it.
+            "--hash-max-listpack-value", "1024",
         ]
     }
 

@@ -72,7 +72,7 @@ public final class RedisConnection {
     }
 
     /// Sends calls that take effect in their order; see ``RedisClient/send(pipeline:)``.
-    func send(pipeline calls: [RedisCall], completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
+    public func send(pipeline calls: [RedisCall], completion: @escaping ([Result<RESPValue, RedisError>]) -> Void) {
         sendNext(of: calls[...], ReplyCollector(count: calls.count, completion: completion))
     }
 

@@ -1,8 +1,8 @@
 /// How every key and channel is spelled; no other room knows one.
 ///
 /// The names are the documented ones. With `cluster`, a thread's id stands in braces, so that all its keys share a hash slot, and so
-/// does the queue's name. No script touches both (but for ``RunScripts/execute`` where there is no cluster), nor a thread and what lists all
-/// threads: each is changed alone. What one step cannot change together is put down first where a sweeper finds it, see
+/// does the queue's name. No script touches both, nor a thread and what lists all threads: each is changed alone, but for the beginning and the
+/// end of a run where there is no cluster (``RunScripts/execute``, ``WorkerScripts/finish``). What one step cannot change together is put down first where a sweeper finds it, see
 /// ``Store/list(_:since:)`` and ``DueItem``.
 public struct Keys: Sendable {
     public let prefix: String

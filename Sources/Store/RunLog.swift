@@ -25,10 +25,18 @@ public struct EventContent: Sendable {
 public actor RunLog {
     /// How long and how much is gathered.
     public struct Batching: Sendable {
+        /// How long the first event after a silence waits: an answer that comes at once, to its end, is one write.
+        public var moment: Duration
+        /// How long the next ones wait, from the write before on.
         public var interval: Duration
         public var bytes: Int
 
-        public init(interval: Duration = .milliseconds(15), bytes: Int = 16 * 1024) {
+        public init(
+            moment: Duration = .milliseconds(1),
+            interval: Duration = .milliseconds(15),
+            bytes: Int = 16 * 1024
+        ) {
+            self.moment = moment
             self.interval = interval
             self.bytes = bytes
         }
@@ -39,9 +47,6 @@ public actor RunLog {
 
     /// As ``patience``, where the process is about to end.
     private static let releasePatience = Duration.seconds(2)
-
-    /// How long the first event after a silence waits: an answer that comes at once, to its end, is one write.
-    private static let moment = Duration.milliseconds(1)
 
     /// What an event takes beside its text, about.
     private static let eventBytes = 128
@@ -169,7 +174,7 @@ public actor RunLog {
     public func gather() async throws {
         var next = ContinuousClock.now
         for await _ in signals {
-            try await Task.sleep(until: max(.now + Self.moment, next))
+            try await Task.sleep(until: max(.now + batching.moment, next))
             try await flush()
             next = .now + batching.interval
         }

@@ -25,12 +25,11 @@ extension Store {
 
     /// - Returns: false where something was said to the run that it has not heeded: then it has not ended.
     func finish(_ end: RunEnd, events: [Event], for run: ClaimedRun, patience: Duration) async throws -> Bool {
-        var fields = end.fields
-        fields.insert(("status", RedisArgument(end.status.rawValue)), at: 0)
+        let fields = end.fields(of: run)
         var arguments: [RedisArgument] = [
             RedisArgument(Int64(run.attempt)), RedisArgument(end.memory ?? ""), RedisArgument(end.inputs),
-            RedisArgument(fields.count), RedisArgument(events.count), RedisArgument(run.entry.holding),
-            RedisArgument(soon),
+            RedisArgument(fields.count), RedisArgument(events.count), RedisArgument(end.status.rawValue),
+            RedisArgument(run.entry.holding), RedisArgument(soon),
         ]
         arguments += fields.flatMap { [RedisArgument($0), $1] }
         arguments += events.map { RedisArgument($0.serialized()) } + end.messages.map { RedisArgument($0) }
@@ -77,7 +76,7 @@ extension Store {
         events: [Event],
         patience: Duration
     ) async throws -> Handback {
-        let fields = end.fields
+        let fields = end.fields(of: run)
         var arguments: [RedisArgument] = [
             RedisArgument(Int64(run.attempt)), RedisArgument(limit.milliseconds), RedisArgument(question.serialized()),
             RedisArgument(question.callID), RedisArgument(fields.count), RedisArgument(events.count),
@@ -173,15 +172,18 @@ enum Handback: Sendable, Equatable {
 
 extension RunEnd {
     /// What the run's record gains, beside the state.
-    fileprivate var fields: [(String, RedisArgument)] {
+    fileprivate func fields(of run: ClaimedRun) -> [(String, RedisArgument)] {
         var fields: [(String, RedisArgument)] = [
             ("text", RedisArgument(text)),
             ("input_tokens", RedisArgument(Int64(clamping: usage.inputTokens))),
             ("output_tokens", RedisArgument(Int64(clamping: usage.outputTokens))),
-            ("cache_read_tokens", RedisArgument(Int64(clamping: usage.cacheReadTokens))),
-            ("cache_write_tokens", RedisArgument(Int64(clamping: usage.cacheWriteTokens))),
         ]
-        if !model.isEmpty { fields.append(("model", RedisArgument(model))) }
+        let cached = [("cache_read_tokens", usage.cacheReadTokens), ("cache_write_tokens", usage.cacheWriteTokens)]
+        // An earlier attempt may have left other numbers.
+        for (name, count) in cached where count > 0 || run.attempt > 1 {
+            fields.append((name, RedisArgument(Int64(clamping: count))))
+        }
+        if !model.isEmpty, model != run.model { fields.append(("model", RedisArgument(model))) }
         if !reason.isEmpty { fields.append(("reason", RedisArgument(reason))) }
         if let error {
             fields += [("error_code", RedisArgument(error.code)), ("error_message", RedisArgument(error.message))]

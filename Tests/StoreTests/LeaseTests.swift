@@ -18,9 +18,9 @@ struct LeaseTests {
         return try await store.execute(ExecuteRunRequest(threadID: thread, task: "x")).run
     }
 
-    private func losses(_ store: Store, _ run: Run) async throws -> String? {
+    private func losses(_ store: Store, _ run: Run) async throws -> Int64 {
         let key = RedisArgument("thread:\(run.threadID):run:\(run.runID)")
-        return try await store.redis.send(RedisCommand("HGET", key, "losses")).string
+        return try await store.redis.send(RedisCommand("HGET", key, "losses")).int ?? 0
     }
 
     /// A thread that another master serves.
@@ -225,7 +225,7 @@ struct LeaseTests {
                 claimed = try #require(try await store.claim(entry, maxAttempts: 3))
                 #expect(claimed.attempt == UInt32(attempt))
             }
-            #expect(try await losses(store, run) == "0")
+            #expect(try await losses(store, run) == 0)
             #expect(try await store.queueStats().held == 1)
         }
     }
@@ -244,7 +244,7 @@ struct LeaseTests {
                 taken = try await store.take(for: "b", count: 1, lease: Self.lease, silence: Self.silence)
             }
             #expect(try await store.claim(taken[0], maxAttempts: 3)?.attempt == 2)
-            #expect(try await losses(store, run) == "1")
+            #expect(try await losses(store, run) == 1)
         }
     }
 

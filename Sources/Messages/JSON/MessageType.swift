@@ -18,14 +18,13 @@ public struct MessageType: Sendable {
     ///
     /// - Throws: ``MessageError/malformed(type:)``.
     public func json(fromSerialized bytes: UnsafeRawBufferPointer) throws(MessageError) -> [UInt8] {
-        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        guard let message = protobuf_c_message_unpack(descriptor, nil, bytes.count, start) else {
-            throw .malformed(type: name)
+        let arena = Arena()
+        guard let message = arena.unpack(bytes, as: descriptor) else { throw .malformed(type: name) }
+        return withExtendedLifetime(arena) {
+            var writer = JSONWriter(reserving: bytes.count * 2 + 128)
+            writer.message(UnsafeRawPointer(message), descriptor)
+            return writer.bytes
         }
-        defer { protobuf_c_message_free_unpacked(message, nil) }
-        var writer = JSONWriter(reserving: bytes.count * 2 + 128)
-        writer.message(UnsafeRawPointer(message), descriptor)
-        return writer.bytes
     }
 
     /// Transcodes a JSON object to the wire format.

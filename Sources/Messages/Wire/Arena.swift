@@ -1,8 +1,9 @@
 internal import CProtos
 
-/// The memory of one C message while it is built and packed: all of it is freed together, when the arena is released.
+/// The memory of one C message while it is built and packed, or unpacked and read: all of it is freed together, when the arena is
+/// released.
 ///
-/// Used by one function at a time and never stored; callers keep it alive until the packing is done.
+/// Used by one function at a time and never stored; callers keep it alive until they are done with the message.
 final class Arena {
     /// Memory that is handed out piece by piece, with the block before it at its start.
     private var block: UnsafeMutableRawPointer?
@@ -22,12 +23,16 @@ final class Arena {
 
     /// Zeroed memory, aligned for whatever a C struct holds.
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+        let piece = allocate(uninitialized: byteCount)
+        piece.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        return piece
+    }
+
+    private func allocate(uninitialized byteCount: Int) -> UnsafeMutableRawPointer {
         let length = (byteCount + Self.alignment - 1) & ~(Self.alignment - 1)
         guard let block, used + length <= size else { return addBlock(length) }
-        let piece = block + used
-        used += length
-        piece.initializeMemory(as: UInt8.self, repeating: 0, count: length)
-        return piece
+        defer { used += length }
+        return block + used
     }
 
     private func addBlock(_ length: Int) -> UnsafeMutableRawPointer {
@@ -35,9 +40,23 @@ final class Arena {
         let added = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: Self.alignment)
         added.storeBytes(of: block, as: UnsafeMutableRawPointer?.self)
         (block, used) = (added, Self.alignment + length)
-        let piece = added + Self.alignment
-        piece.initializeMemory(as: UInt8.self, repeating: 0, count: length)
-        return piece
+        return added + Self.alignment
+    }
+
+    /// Unpacks a message into this memory. - Returns: nil if the bytes are not of the type.
+    func unpack(
+        _ bytes: UnsafeRawBufferPointer,
+        as type: UnsafePointer<ProtobufCMessageDescriptor>
+    ) -> UnsafeMutablePointer<ProtobufCMessage>? {
+        var allocator = ProtobufCAllocator(
+            alloc: { arena, size in
+                arena.map { Unmanaged<Arena>.fromOpaque($0).takeUnretainedValue().allocate(uninitialized: size) }
+            },
+            free: { _, _ in },
+            allocator_data: Unmanaged.passUnretained(self).toOpaque()
+        )
+        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return protobuf_c_message_unpack(type, &allocator, bytes.count, start)
     }
 
     func allocate<T>(_ type: T.Type, count: Int = 1) -> UnsafeMutablePointer<T> {

@@ -59,15 +59,14 @@ protocol CMessage: Message {
 
 extension CMessage {
     static func unpack(_ bytes: UnsafeRawBufferPointer) throws(MessageError) -> Self {
-        let start = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        guard let unpacked = protobuf_c_message_unpack(cDescriptor, nil, bytes.count, start) else {
-            throw .malformed(type: typeName)
+        let arena = Arena()
+        guard let unpacked = arena.unpack(bytes, as: cDescriptor) else { throw .malformed(type: typeName) }
+        let message: Self? = withExtendedLifetime(arena) {
+            guard FieldView.allTextIsValid(in: UnsafeRawPointer(unpacked), cDescriptor) else { return nil }
+            return Self(c: UnsafeRawPointer(unpacked).load(as: C.self))
         }
-        defer { protobuf_c_message_free_unpacked(unpacked, nil) }
-        guard FieldView.allTextIsValid(in: UnsafeRawPointer(unpacked), cDescriptor) else {
-            throw .malformed(type: typeName)
-        }
-        return Self(c: UnsafeRawPointer(unpacked).load(as: C.self))
+        guard let message else { throw .malformed(type: typeName) }
+        return message
     }
 
     func packed() -> [UInt8] {

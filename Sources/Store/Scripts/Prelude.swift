@@ -1,13 +1,14 @@
 internal import Redis
 
-/// Lua that several scripts share, put before each of them.
+/// Lua that several scripts share.
 ///
 /// Conventions: a script answers an array whose first element is a word for the outcome. What it joins to a text is written with `%d`,
-/// because Lua would write large numbers in exponents. Events arrive serialized without id and without number; the script appends
+/// because Lua would write large numbers in exponents. What is known beforehand is given to a command as text: a number costs Redis more to
+/// write than most commands to carry out. Events arrive serialized without id and without number; the script appends
 /// the number (field 2 of Event) to the bytes, as fields of a protobuf message may come in any order and the last one counts.
 enum Prelude {
     static func script(_ name: String, _ source: String) -> RedisScript {
-        RedisScript(name: name, source: shared + source)
+        RedisScript(name: name, source: library.link(source))
     }
 
     /// For scripts that write no events: the time, in milliseconds.
@@ -18,7 +19,8 @@ enum Prelude {
 
         """#
 
-    private static let shared = #"""
+    static let library = LuaLibrary(
+        #"""
         -- The time in milliseconds, as it was when the script began: Redis stands still meanwhile.
         local began
         local function now()
@@ -53,6 +55,17 @@ enum Prelude {
         -- When an event came into the log, in milliseconds: its id begins with that.
         local function time_of(id) return id:match('^%d+') end
 
+        -- What stands before an event that is announced: the lengths of its id and its bytes, one byte and four, big-endian.
+        local function lengths(id, event)
+            local rest = #event
+            local last = rest % 256
+            rest = (rest - last) / 256
+            local third = rest % 256
+            rest = (rest - third) / 256
+            local second = rest % 256
+            return string.char(#id, (rest - second) / 256, second, third, last)
+        end
+
         -- The number of the last event of the thread whose hash is KEYS[1], once it has been read.
         local seq
 
@@ -67,7 +80,7 @@ enum Prelude {
                 seq = seq + 1
                 local stored = event .. '\16' .. varint(seq)
                 id = redis.call('XADD', stream, '*', 'e', stored)
-                announced[i] = struct.pack('>Hc0Ic0', #id, id, #stored, stored)
+                announced[3 * i - 2], announced[3 * i - 1], announced[3 * i] = lengths(id, stored), id, stored
             end
             redis.call('HSET', KEYS[1], 'seq', seq, 'last_id', id, 'updated_at', time_of(id), ...)
             redis.call('SPUBLISH', thread .. 'live', table.concat(announced))
@@ -75,4 +88,5 @@ enum Prelude {
         end
 
         """#
+    )
 }

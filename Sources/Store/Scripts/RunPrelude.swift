@@ -3,16 +3,24 @@ internal import Redis
 /// Lua that the scripts about a thread's runs share.
 ///
 /// All of them begin alike: KEYS the thread's, see ``Keys/scriptKeys(_:)``; ARGV thread id, run id. They touch the keys of one thread and
-/// nothing else, but for ``RunScripts/execute`` where there is no cluster; what the queue has to learn of it is in their answer, as a list of four: when the run is to be looked at again
-/// (milliseconds since 1970, or empty), the id and the tenant of a run that is to be put into the queue (or empty), whether the run
-/// was given up (`1`, or empty). Behind it come the ids of runs that have something to tell a webhook, see ``WebhookScripts``.
+/// nothing else, but for ``RunScripts/execute`` and ``WorkerScripts/finish`` where there is no cluster; what the queue has to learn of it is
+/// in their answer, as a list of four: when the run is to be looked at again (milliseconds since 1970, or empty), the id and the tenant of a
+/// run that is to be put into the queue (or empty), whether the run was given up (`1`, or empty). Behind it come the ids of runs that have
+/// something to tell a webhook, see ``WebhookScripts``.
 ///
 /// What depends on the state that a script finds of a run's lifecycle events is put together here: fields of Event and RunUpdate
 /// by their numbers in event.proto.
 enum RunPrelude {
-    static func script(_ name: String, _ source: String) -> RedisScript {
-        Prelude.script(name, names + WebhookScripts.outbox + shared + source)
+    /// - Parameter branches: see ``LuaLibrary/link(_:_:)``.
+    static func script(
+        _ name: String,
+        _ source: String,
+        _ branches: KeyValuePairs<String, String> = [:]
+    ) -> RedisScript {
+        RedisScript(name: name, source: names + library.link(source, branches))
     }
+
+    private static let library = Prelude.library + LuaLibrary(WebhookScripts.outbox + shared)
 
     private static let names = #"""
         local call = redis.call
@@ -56,13 +64,16 @@ enum RunPrelude {
             return unpack(fields)
         end
 
-        -- What a run leaves behind when it is over, and its end to the record. Events come before. `count`: messages of the
-        -- conversation, if that is known.
+        -- The end of a run to its record. Events come before. `count`: messages of the conversation, if that is known.
         local function close(id, final, status, fields, webhook, count)
-            local run = runs .. id
-            call('HSET', run, 'status', status, 'ended_at', time_of(final), 'final_id', final,
+            call('HSET', runs .. id, 'status', status, 'ended_at', time_of(final), 'final_id', final,
                 'messages', count or call('LLEN', thread .. 'messages'), unpack(fields))
-            tell(id, webhook, 'run_' .. status, final)
+            if webhook then tell(id, webhook, 'run_' .. status, final) end
+        end
+
+        -- What a run keeps only until it is over.
+        local function clear(id)
+            local run = runs .. id
             call('DEL', run .. ':journal', run .. ':inputs', run .. ':closing', run .. ':answers', run .. ':memory')
         end
 
@@ -76,6 +87,7 @@ enum RunPrelude {
             if update.reason then fields = { 'reason', update.reason } end
             if update.code then fields = { 'error_code', update.code, 'error_message', update.message } end
             close(id, final, status, fields, run[2])
+            clear(id)
         end
 
         -- What the agent has kept becomes the thread's with the end of its run.
@@ -148,7 +160,7 @@ enum RunPrelude {
             local inputs = run[6] or call('LLEN', runs .. run_id .. ':inputs')
             return {
                 status = run[1], is_ours = is_ours, is_held = is_ours and (run[1] == 'running' or run[1] == 'cancelling'),
-                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5]), inputs = tonumber(inputs),
+                webhook = run[3], rolls_back = run[4], batch = tonumber(run[5] or 0), inputs = tonumber(inputs),
             }
         end
 

@@ -15,28 +15,65 @@ enum RunScripts {
     /// lease the answer is `started` instead of `ok`, and the conversation and the memory come behind it.
     static let execute = RunPrelude.script(
         "execute",
-        stop + QueueScripts.putting + #"""
-            local leases, due, ready, ring, wake = unpack(KEYS, 2)
-            local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected,
-                queued_event, lease, lease_length, started_event = unpack(ARGV, 4)
-            local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
-            if not state[1] then return { 'missing' } end
-            if request ~= '' then
-                local known = call('GET', key)
-                if known then
-                    if known:sub(1, 64) == request then return { 'replayed', known:sub(65) } end
-                    return { 'mismatch' }
-                end
+        #"""
+        local leases, due, ready, ring, wake = unpack(KEYS, 2)
+        local tenant, task, model, on_busy, limit, key, request, seconds, patience, retry_of, own_webhook, fallback, is_expected,
+            queued_event, lease, lease_length, started_event = unpack(ARGV, 4)
+        local state = call('HMGET', metadata, 'created_at', 'webhook', 'active', 'last_id', 'seq', 'run_count')
+        if not state[1] then return { 'missing' } end
+        if request ~= '' then
+            local known = call('GET', key)
+            if known then
+                if known:sub(1, 64) == request then return { 'replayed', known:sub(65) } end
+                return { 'mismatch' }
             end
-            local function remember(id)
-                if request ~= '' then call('SET', key, request .. id, 'EX', seconds) end
-            end
+        end
+        local function remember(id)
+            if request ~= '' then call('SET', key, request .. id, 'EX', seconds) end
+        end
 
-            local webhook = own_webhook ~= '' and own_webhook or state[2] or fallback
-            if webhook ~= '' and is_expected == '' then return { 'expect' } end
-            local active, cursor = state[3], state[4]
-            limit, seq = tonumber(limit), state[5]
-            if active then
+        local webhook = own_webhook ~= '' and own_webhook or state[2] or fallback
+        if webhook ~= '' and is_expected == '' then return { 'expect' } end
+        local active, cursor = state[3], state[4]
+        limit, seq = tonumber(limit), state[5]
+        if active then
+            --[[busy]]
+        end
+        local waiting = active and call('LLEN', thread .. 'pending') or 0
+        if waiting >= limit then return { 'full' } end
+        remember(run_id)
+        local run, time = runs .. run_id, now()
+        local is_started = lease ~= '' and not active
+        local last = append({ queued_event, is_started and started_event or nil }, 'run_count', state[6] + 1, 'active', active or run_id)
+        call('HSET', run, 'status', is_started and 'running' or 'queued', 'task', task, 'model', model, 'tenant', tenant,
+            'attempt', is_started and '1' or '0', 'inputs', '0', 'created_at', time, 'cursor', cursor,
+            unpack(is_started and { 'worker', lease, 'recorded_seq', last, 'started_at', time } or {}))
+        if patience ~= '0' then
+            local start_by = string.format('%d', time + patience)
+            call('HSET', run, 'start_by', start_by)
+            if wake and not is_started then
+                call('ZADD', due, start_by, table.concat({ 'run', thread_id, run_id, tenant }, ' '))
+            end
+        end
+        if active then call('HSET', run, 'ahead', waiting + 1) end
+        if retry_of ~= '' then call('HSET', run, 'retry_of', retry_of) end
+        if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
+        call('RPUSH', thread .. 'runs', run_id)
+        if is_started then
+            call('ZADD', leases, string.format('%d', time + lease_length), table.concat({ lease, thread_id, run_id, tenant }, ' '))
+            return { 'started', run_id, told, call('LRANGE', thread .. 'messages', 0, -1), call('GET', thread .. 'memory') }
+        end
+        if active then
+            call('RPUSH', thread .. 'pending', run_id)
+            return { 'waiting', run_id, told }
+        end
+        if wake then
+            --[[queue]]
+        end
+        return { 'ok', run_id, told }
+        """#,
+        [
+            "busy": stop + #"""
                 if on_busy == '' then on_busy = default_on_busy() end
                 if on_busy == 'reject' then return { 'busy', active } end
                 if on_busy == 'steer' then
@@ -48,38 +85,9 @@ enum RunScripts {
                     supersede(active, on_busy)
                     active, cursor = unpack(call('HMGET', metadata, 'active', 'last_id'))
                 end
-            end
-            local waiting = active and call('LLEN', thread .. 'pending') or 0
-            if waiting >= limit then return { 'full' } end
-            remember(run_id)
-            local run, time = runs .. run_id, now()
-            local is_started = lease ~= '' and not active
-            local last = append({ queued_event, is_started and started_event or nil }, 'run_count', state[6] + 1, 'active', active or run_id)
-            call('HSET', run, 'status', is_started and 'running' or 'queued', 'task', task, 'model', model, 'tenant', tenant,
-                'attempt', is_started and 1 or 0, 'losses', 0, 'failures', 0, 'inputs', 0, 'created_at', time, 'cursor', cursor,
-                'ahead', active and waiting + 1 or 0,
-                unpack(is_started and { 'batch', 0, 'worker', lease, 'recorded_seq', last, 'started_at', time } or {}))
-            if patience ~= '0' then
-                local start_by = string.format('%d', time + patience)
-                call('HSET', run, 'start_by', start_by)
-                if wake and not is_started then
-                    call('ZADD', due, start_by, table.concat({ 'run', thread_id, run_id, tenant }, ' '))
-                end
-            end
-            if retry_of ~= '' then call('HSET', run, 'retry_of', retry_of) end
-            if webhook ~= '' then call('HSET', run, 'webhook', webhook) end
-            call('RPUSH', thread .. 'runs', run_id)
-            if is_started then
-                call('ZADD', leases, time + lease_length, table.concat({ lease, thread_id, run_id, tenant }, ' '))
-                return { 'started', run_id, told, call('LRANGE', thread .. 'messages', 0, -1), call('GET', thread .. 'memory') }
-            end
-            if active then
-                call('RPUSH', thread .. 'pending', run_id)
-                return { 'waiting', run_id, told }
-            end
-            if wake then push(ready, ring, wake, tenant, thread_id .. ' ' .. run_id, time) end
-            return { 'ok', run_id, told }
-            """#
+                """#,
+            "queue": QueueScripts.putting + "push(ready, ring, wake, tenant, thread_id .. ' ' .. run_id, time)",
+        ]
     )
 
     /// Ends a run that no worker holds, asks the worker of one that is running to stop. Further ARGV control channel. Answers what follows

@@ -119,7 +119,7 @@ enum WorkerScripts {
     )
 
     /// The terminal transition, by the worker. Further ARGV attempt, memory (empty: as it was), how many inputs were heeded, how many fields,
-    /// how many events, the worker's holding of the run, when its thread is to be swept, then the fields of the run (name, value), the
+    /// how many events, the state in which it ends, the worker's holding of the run, when its thread is to be swept, then the fields of the run (name, value), the
     /// events (the last one is the terminal one), the messages for the conversation. Answers `more` where an input came that was not
     /// heeded: then the run goes on.
     ///
@@ -129,26 +129,33 @@ enum WorkerScripts {
         "finish",
         #"""
         local leases, sweep = unpack(KEYS, 2)
-        local attempt, own_memory, heeded, field_count, event_count, holding, sweep_at = unpack(ARGV, 3, 9)
+        local attempt, own_memory, heeded, field_count, event_count, outcome, holding, sweep_at = unpack(ARGV, 3, 10)
         local run = run_of(attempt)
         if run.is_ours and terminal[run.status] then
-            local id, tenant = queued()
-            return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
+            --[[again]]
         end
         if not run.is_held then return { 'stale' } end
-        local fields, events, at = arguments(10, field_count, event_count)
+        local fields, events, at = arguments(11, field_count, event_count)
         local value = {}
         for i = 1, #fields, 2 do value[fields[i]] = fields[i + 1] end
-        local outcome = value.status
         if outcome == 'completed' and run.status == 'running' and run.inputs > tonumber(heeded) then return { 'more' } end
         local _, final = append(events, totals(value))
+        -- A first attempt that has written nothing before, and was told nothing, has left nothing.
+        local has_left = attempt ~= '1' or run.batch > 0 or run.inputs > 0
         local count
         if not run.rolls_back then
-            if own_memory ~= '' then call('SET', thread .. 'memory', own_memory) else keep_memory(run_id) end
+            if own_memory ~= '' then
+                call('SET', thread .. 'memory', own_memory)
+            elseif has_left then
+                keep_memory(run_id)
+            end
             count = push_arguments(thread .. 'messages', at)
         end
         close(run_id, final, outcome, fields, run.webhook, count)
-        if run.rolls_back then roll_back(run_id) end
+        if has_left then clear(run_id) end
+        if run.rolls_back then
+            --[[rolled back]]
+        end
         local next_id, next_tenant = promote()
         local gave_up = outcome == 'failed' and call('HGET', runs .. run_id, 'gave_up') or ''
         if sweep and next_id == '' and gave_up == '' and told == '' then
@@ -157,7 +164,14 @@ enum WorkerScripts {
             return { 'settled' }
         end
         return { 'ok', '', next_id, next_tenant, gave_up, told }
-        """#
+        """#,
+        [
+            "again": #"""
+            local id, tenant = queued()
+            return { 'ok', '', id, tenant, call('HGET', runs .. run_id, 'gave_up') or '' }
+            """#,
+            "rolled back": "roll_back(run_id)",
+        ]
     )
 
     /// The worker puts the run out of its hands before it is over. Further ARGV attempt, reason, milliseconds until it is to go on, how
@@ -174,7 +188,7 @@ enum WorkerScripts {
         if not run.is_held then return { 'stale' } end
         if run.status == 'cancelling' then return { 'cancelling', call('HGET', run_key, 'reason') } end
         if max_failures ~= '0' then
-            local failures = call('HGET', run_key, 'failures') + 1
+            local failures = (call('HGET', run_key, 'failures') or 0) + 1
             if failures >= tonumber(max_failures) then return { 'exhausted' } end
             call('HSET', run_key, 'failures', failures)
         end

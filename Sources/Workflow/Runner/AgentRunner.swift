@@ -78,9 +78,10 @@ public struct AgentRunner: Sendable {
         var failure: (any Error)?
         do { try await agent.run() } catch { failure = error }
         await agent.files.close()
+        let changed = memory.hasChanged ? memory.json.text : nil
         if let failure {
             if failure is StoreError { throw failure }
-            var end = end(of: agent.transcript, because: failure, model: model, memory: memory.json.text)
+            var end = end(of: agent.transcript, because: failure, model: model, memory: changed)
             if failure is CancellationError { end.stopped = agent.activity }
             return end
         }
@@ -90,7 +91,7 @@ public struct AgentRunner: Sendable {
             text: agent.transcript.lastText,
             model: model,
             messages: agent.transcript.closed("The run was over."),
-            memory: memory.json.text,
+            memory: changed,
             inputs: agent.transcript.inputs,
             journal: agent.unrecorded
         )

@@ -13,26 +13,30 @@ public final class ThreadMemory: Sendable {
         var directory = ""
         /// By path, in the order of the last reading.
         var marks = OrderedDictionary<String, FileMark>()
+        var hasChanged = false
     }
 
     private let state: Mutex<State>
 
     public init() { state = Mutex(State()) }
 
+    /// Whether a tool has remembered something since it was made.
+    var hasChanged: Bool { state.withLock { $0.hasChanged } }
+
     public var todos: [Todo] {
         get { state.withLock { $0.todos } }
-        set { state.withLock { $0.todos = newValue } }
+        set { change { $0.todos = newValue } }
     }
 
     public var plan: JobPlan? {
         get { state.withLock { $0.plan } }
-        set { state.withLock { $0.plan = newValue } }
+        set { change { $0.plan = newValue } }
     }
 
     /// Where the next command starts, relative to the workspace; empty for the workspace itself.
     public var directory: String {
         get { state.withLock { $0.directory } }
-        set { state.withLock { $0.directory = newValue } }
+        set { change { $0.directory = newValue } }
     }
 
     /// The state in which the model last saw a file; the path is ``Workspace/File/path``.
@@ -42,10 +46,17 @@ public final class ThreadMemory: Sendable {
     static let markLimit = 500
 
     func remember(_ mark: FileMark, of path: String) {
-        state.withLock { state in
+        change { state in
             state.marks[path] = nil
             state.marks[path] = mark
             if state.marks.count > Self.markLimit { state.marks.removeFirst() }
+        }
+    }
+
+    private func change(_ change: (inout State) -> Void) {
+        state.withLock { state in
+            change(&state)
+            state.hasChanged = true
         }
     }
 }

@@ -56,20 +56,22 @@ public struct ThreadState: Sendable {
 }
 
 extension Store {
-    /// A page that a script reads ends with the event that reaches this: about what a slow reader takes at once.
+    /// A page of the log ends with the event that reaches this: about what a slow reader takes at once.
     private static let pageBytes = 64 * 1024
+    /// A page of at most so many events is read by commands, which know no bound in bytes.
+    private static let briefPage = 16
     /// How much of a thread's runs goes into a snapshot: the run that reaches the bytes is the last.
     private static let stateRuns = 100
     private static let stateBytes = 1 << 20
 
     /// Reads a thread's log from after a cursor.
     ///
-    /// Where there is no cluster it is read by two commands, the log and then where it ends; that costs Redis a sixth of what a script does. What
-    /// comes between the two lies beyond the page, and what goes is known to have been trimmed. Where they do not make a whole, a script
-    /// reads both at one moment.
+    /// Where there is no cluster, a brief page is read by two commands, the log and then where it ends; that costs Redis a sixth of what
+    /// a script does. What comes between the two lies beyond the page, and of what goes it is known that it was trimmed. Where they do not
+    /// make a whole, a script reads both at one moment.
     ///
     /// - Parameters:
-    ///   - count: at most so many events; there may be fewer, at least one if there is any.
+    ///   - count: at most so many events; fewer where they are large, at least one if there is any.
     ///   - completion: called on the loop. `.notFound`, `.unavailable`.
     public func page(
         of thread: String,
@@ -91,7 +93,7 @@ extension Store {
                 completion(reply.mapError { StoreError($0) }.flatMap { Self.page($0, of: thread, after: cursor) })
             }
         }
-        guard !keys.cluster else { return readAtOneMoment() }
+        guard !keys.cluster, count <= Self.briefPage else { return readAtOneMoment() }
         // The event at the cursor is read too, for its number: it is nearly always kept.
         let log = RedisCommand(
             "XRANGE",
@@ -117,7 +119,7 @@ extension Store {
     /// - Returns: nil if a script must look: at a thread that there is not, for the number of an event at the cursor that is not kept, or
     ///   whether events have come or gone.
     private static func page(_ log: RESPValue, _ end: RESPValue, after cursor: EventID, _ count: Int) -> EventPage? {
-        guard let end = end.array, end.count == 4, let lastSeq = end[0].int, let lastID = end[1].string else {
+        guard let state = end.array, state.count == 4, let lastSeq = state[0].int, let lastID = state[1].string else {
             return nil
         }
         var events = (log.array ?? []).compactMap { StoredEvent(entry: $0) }
@@ -128,11 +130,16 @@ extension Store {
             events.removeFirst()
         }
         guard !events.isEmpty || passedSeq >= lastSeq else { return nil }
+        var room = pageBytes
+        let page = events.prefix(count).prefix { event in
+            defer { room -= event.bytes.readableBytes }
+            return room > 0
+        }
         return EventPage(
-            events: Array(events.prefix(count)),
+            events: Array(page),
             lastSeq: UInt64(clamping: lastSeq),
             lastID: EventID(lastID) ?? .zero,
-            trimmedSeq: UInt64(clamping: end[2].int ?? 0),
+            trimmedSeq: UInt64(clamping: state[2].int ?? 0),
             passedSeq: passedSeq
         )
     }

@@ -29,7 +29,7 @@ public final class Subscriptions {
     /// - Parameters:
     ///   - onReady: from now on every event is announced.
     ///   - onEvents: events in the order of the log; none at all when the thread was deleted.
-    ///   - onGap: the connection was lost and is back: some events may not have been announced.
+    ///   - onGap: some events may not have been announced, as the connection was lost and is back, or in a form that is not known here.
     public func watch(
         thread: String,
         onReady: @escaping () -> Void,
@@ -43,8 +43,7 @@ public final class Subscriptions {
             isSharded: true,
             onReady: onReady,
             onMessage: { message in
-                // A message of another form is none of ours; the numbers of the events show whether one is missing.
-                if let events = Announcement.events(in: message) { onEvents(events) }
+                if let events = Announcement.events(in: message) { onEvents(events) } else { onGap() }
             }
         )
     }

@@ -72,7 +72,7 @@ struct ViewerTests {
         bench.store(150)
         let sinks = (0..<50).map { _ in bench.watch().1 }
         bench.settle()
-        #expect(bench.readCount == 4, "150 small events are pages of 16, 32, 64 and the rest")
+        #expect(bench.readCount == 4, "150 events are a first page of 16 and three of up to 64")
         for sink in sinks { #expect(sink.sent == Array(1...150)) }
         for place in 0..<150 { #expect(sinks.allSatisfy { $0.items[place] === sinks[0].items[place] }) }
     }

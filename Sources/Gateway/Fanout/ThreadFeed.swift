@@ -18,8 +18,6 @@ final class ThreadFeed {
     /// Some of the log, and where it ends.
     struct Page {
         let entries: [Entry]
-        /// What the events take, in bytes.
-        let bytes: Int
         let lastSeq: UInt64
         let lastID: EventID
         let trimmedSeq: UInt64
@@ -176,7 +174,6 @@ extension ThreadFeed.Page {
     fileprivate init(_ page: EventPage) {
         self.init(
             entries: page.events.compactMap { ThreadFeed.Entry($0) },
-            bytes: page.events.reduce(0) { $0 + $1.bytes.readableBytes },
             lastSeq: page.lastSeq,
             lastID: page.lastID,
             trimmedSeq: page.trimmedSeq,

@@ -39,9 +39,9 @@ final class Viewer: EventSinkObserver {
         }
     }
 
-    /// How many events are read from Redis at once: more as long as they are small, fewer where they are large.
-    private static let pageSizes = 4...64
-    private static let pageBytes = 64 * 1024
+    /// How many events are read from Redis at once: at first few, which costs least and is often all.
+    private static let firstPage = 16
+    private static let pageSize = 64
     /// How long a stream may wait for Redis before it begins.
     private static let patience = TimeAmount.milliseconds(2500)
 
@@ -59,7 +59,6 @@ final class Viewer: EventSinkObserver {
     /// Whether the runs are being read that stand for trimmed events; nothing is sent meanwhile.
     private var isBridging = false
     private var backlog = Deque<ThreadFeed.Entry>()
-    private var pageSize = 16
     private var isReading = false
     private var mustRead = true
     private var isPumping = false
@@ -140,7 +139,7 @@ final class Viewer: EventSinkObserver {
         isReading = true
         mustRead = false
         // A stream of new events only has no use for the first page but to learn where the log ends.
-        let count = isFirst && request.startsAtNewest ? 1 : pageSize
+        let count = !isFirst ? Self.pageSize : request.startsAtNewest ? 1 : Self.firstPage
         feed.page(after: cursor, count: count) { [self] result in
             isReading = false
             guard !hasEnded else { return }
@@ -159,8 +158,6 @@ final class Viewer: EventSinkObserver {
     private func take(_ page: ThreadFeed.Page) {
         knownLastSeq = max(knownLastSeq, page.lastSeq)
         trimmedSeq = max(trimmedSeq, page.trimmedSeq)
-        if page.bytes > Self.pageBytes { pageSize = max(pageSize / 2, Self.pageSizes.lowerBound) }
-        if page.bytes < Self.pageBytes / 2 { pageSize = min(pageSize * 2, Self.pageSizes.upperBound) }
         let next = nextSeq ?? page.passedSeq + 1
         if isFirst {
             guard cursor <= page.lastID else {

@@ -75,6 +75,8 @@ struct LuaLibrary {
     private static func words(_ source: String) -> Set<String> {
         var words: Set<String> = []
         for line in source.split(separator: "\n") where !line.drop(while: { $0 == " " }).hasPrefix("-- ") {
+            // An apostrophe in a text would turn code into text, up to the end of the line.
+            precondition(line.count { $0 == "'" } % 2 == 0, "a quote does not end on its line: \(line)")
             let code = line.split(separator: "'", omittingEmptySubsequences: false).enumerated().filter {
                 $0.offset % 2 == 0
             }

@@ -92,7 +92,7 @@ class Session:
                 return
 
     def close(self):
-        self._check_settled()
+        self._check_unchanged()
         if self.report.violations:
             self._system.save_output()
         self._system.close()
@@ -176,12 +176,17 @@ class Session:
         return self._system.store.hget(f"thread:{thread}:metadata", "last_id")
 
     def _check_settled(self):
-        """Nothing was added to the threads of the cycle before; then they are deleted, as the system must not fill up."""
+        """The threads of the cycle before are as they were; then they are deleted, as the system must not fill up."""
+        self._check_unchanged()
+        for thread in self._settled:
+            self._system.gateways[0].rest.http.delete(f"{AGENT}/{thread}")
+        self._settled = {}
+
+    def _check_unchanged(self):
+        """Nothing was added to the threads of the cycle before. Needs no gateway: this may be the end of a session that has lost one."""
         for thread, last_id in self._settled.items():
             if self._last_id(thread) != last_id:
                 self.report.blame([f"thread {thread}: an event was added after the end of all its runs"])
-            self._system.gateways[0].rest.http.delete(f"{AGENT}/{thread}")
-        self._settled = {}
 
     def _count(self, records: list[oracle.ThreadRecord], doings: oracle.Doings, load: Load):
         report = self.report

@@ -1,7 +1,12 @@
 """`baud serve` with its private Redis ends, in good order or not, and starts again in the same folder."""
 
+import os
+import socket
+import subprocess
+
 import pytest
-from clients import assert_gapless, text_of, until, words
+from clients import Rest, assert_gapless, text_of, until, words
+from processes import BINARY, free_ports, wait_until
 
 
 def is_word(event) -> bool:
@@ -51,3 +56,25 @@ def test_two_servers_do_not_share_a_folder(workshop):
     assert second.wait_for_end(unless="listening") == 1
     second.close()
     assert any("data" in line for line in second.lines)
+
+
+def test_a_server_outlives_whoever_reads_its_log(tmp_path):
+    [port] = free_ports(1)
+    reader, writer = os.pipe()
+    settings = {"PATH": os.environ["PATH"], "BAUD_SANDBOX_PROVIDER": "none", "BAUD_LOG_LEVEL": "debug"}
+    command = [BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", tmp_path / "data"]
+    with subprocess.Popen(command, env=settings, stdout=writer, stderr=writer) as server:
+        os.close(writer)
+        try:
+            rest = Rest(f"127.0.0.1:{port}")
+            wait_until(lambda: can_connect(port), 60, "the server")
+            os.close(reader)
+            assert rest.finished("words=3")[2]
+        finally:
+            server.terminate()
+        assert server.wait(30) == 0
+
+
+def can_connect(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -39,6 +39,13 @@ struct ConsoleLogHandler: LogHandler {
             )
             line = String(decoding: data ?? Data(), as: UTF8.self) + "\n"
         }
-        FileHandle.standardError.write(Data(line.utf8))
+        FileHandle.standardError.put(line)
+    }
+}
+
+extension FileHandle {
+    /// Writes a text if that can be done: that nobody reads it any more, or the disk is full, must not end the process.
+    func put(_ text: String) {
+        try? write(contentsOf: Data(text.utf8))
     }
 }

@@ -45,7 +45,7 @@ enum Role {
             }
             try await installation.run(services)
         } catch {
-            FileHandle.standardError.write(Data("baud: \(error)\n".utf8))
+            FileHandle.standardError.put("baud: \(error)\n")
             throw ExitCode.failure
         }
     }

@@ -125,9 +125,11 @@ extension Store {
         var events = (log.array ?? []).compactMap { StoredEvent(entry: $0) }
         var passedSeq: UInt64 = 0
         if cursor != .zero {
-            guard let first = events.first, first.id == cursor else { return nil }
-            passedSeq = first.seq
-            events.removeFirst()
+            guard events.first?.id == cursor,
+                let passed = try? events.removeFirst().bytes.withUnsafeReadableBytes({ try EventHeader(serialized: $0) }
+                )
+            else { return nil }
+            passedSeq = passed.seq
         }
         guard !events.isEmpty || passedSeq >= lastSeq else { return nil }
         var room = pageBytes
@@ -261,16 +263,6 @@ extension Store {
 }
 
 extension StoredEvent {
-    /// Its number: the varint at the end, see ``Prelude``. Every byte of that but its last is above 127, and the tag before it is not.
-    fileprivate var seq: UInt64 {
-        var seq: UInt64 = 0
-        for (index, byte) in bytes.readableBytesView.reversed().enumerated() {
-            guard index == 0 || byte > 127 else { break }
-            seq = seq << 7 | UInt64(byte & 127)
-        }
-        return seq
-    }
-
     /// An entry of the log's stream: its id and its fields, of which `e` is the event.
     init?(entry: RESPValue) {
         guard let parts = entry.array, parts.count == 2, let id = parts[0].string.flatMap({ EventID($0) }),

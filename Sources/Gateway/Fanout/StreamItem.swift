@@ -20,31 +20,17 @@ final class StreamItem {
     /// As the server-sent events of HTML's section 9.2: `id`, `event`, `data`, an empty line.
     private(set) lazy var sseFrame: ByteBuffer = {
         let data = json(message)
-        let count = (id.map { $0.utf8.count + 5 } ?? 0) + type.utf8.count + data.count + 16
-        var frame = ByteBufferAllocator().buffer(capacity: count)
-        frame.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
-            var place = target[...]
-            func put(_ bytes: UnsafeBufferPointer<UInt8>) {
-                UnsafeMutableRawBufferPointer(rebasing: place).copyMemory(from: UnsafeRawBufferPointer(bytes))
-                place = place.dropFirst(bytes.count)
-            }
-            func put(_ text: StaticString) { text.withUTF8Buffer { put($0) } }
-            func put(_ text: String) {
-                var text = text
-                text.withUTF8 { put($0) }
-            }
-            if let id {
-                put("id: " as StaticString)
-                put(id)
-                put("\n" as StaticString)
-            }
-            put("event: " as StaticString)
-            put(type)
-            put("\ndata: " as StaticString)
-            data.withUnsafeBufferPointer { put($0) }
-            put("\n\n" as StaticString)
-            return target.count - place.count
+        var frame = ByteBufferAllocator().buffer(capacity: data.count + type.utf8.count + 64)
+        if let id {
+            frame.writeStaticString("id: ")
+            frame.writeString(id)
+            frame.writeStaticString("\n")
         }
+        frame.writeStaticString("event: ")
+        frame.writeString(type)
+        frame.writeStaticString("\ndata: ")
+        frame.writeBytes(data)
+        frame.writeStaticString("\n\n")
         return frame
     }()
 

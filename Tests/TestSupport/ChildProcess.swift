@@ -44,7 +44,8 @@ func closeDescriptors(_ actions: inout posix_spawn_file_actions_t) {
     guard let directory = opendir("/proc/self/fd") else { return }
     defer { closedir(directory) }
     while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        // In its place: an entry is no longer than its name, and a copy of the whole array would read beyond the last one.
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
         if let descriptor = CInt(name), descriptor > 2 { posix_spawn_file_actions_addclose(&actions, descriptor) }

@@ -101,6 +101,58 @@ struct MessageTests {
         )
     }
 
+    /// What a message of the wire format is as JSON.
+    private func json(_ bytes: [UInt8], _ type: MessageType = Method.streamThread.response) throws -> String {
+        String(decoding: try bytes.withUnsafeBytes { try type.json(fromSerialized: $0) }, as: UTF8.self)
+    }
+
+    @Test func `JSON is that of the wire format, whatever the order and the repetition of its fields`() throws {
+        let whole = try json(event.serialized())
+        // The number (field 2) behind the rest, twice: the last one counts, in the place that the contract gives it.
+        #expect(
+            try json(event.serialized() + [0x10, 1, 0x10, 0xAC, 0x02])
+                == whole.replacing("\"seq\":7", with: "\"seq\":300")
+        )
+        // A message in two parts is one; fields that are not known, of every form, are passed over.
+        let parts =
+            Event(payload: .messageCompleted(MessageCompleted(text: "a"))).serialized()
+            + Event(payload: .messageCompleted(MessageCompleted(text: "b"))).serialized()
+        #expect(try json(parts).hasSuffix(#""final":false,"message_completed":{"text":"b"}}"#))
+        let unknown: [UInt8] = [
+            0xF8, 0x7F, 5, 0xFA, 0x7F, 1, 9, 0xFD, 0x7F, 1, 2, 3, 4, 0xF9, 0x7F, 1, 2, 3, 4, 5, 6, 7, 8,
+        ]
+        #expect(try json(unknown + event.serialized()) == whole)
+        // Of a oneof the last member is the one that is there.
+        let other = Event(payload: .waiting(Waiting(position: 3))).serialized()
+        #expect(try json(event.serialized() + other).hasSuffix(#""final":false,"waiting":{"position":3}}"#))
+        #expect(try json(other + event.serialized()) == whole)
+    }
+
+    @Test func `JSON of lists, maps, numbers and bytes`() throws {
+        let thread = Messages.Thread(metadata: ["b\n": "1", "a": ""], createdAt: -1, seq: .max, tags: ["x", ""])
+        let text = String(decoding: thread.json(), as: UTF8.self)
+        #expect(text.contains(#""metadata":{"b\n":"1","a":""},"created_at":-1,"#))
+        #expect(text.contains(#""seq":18446744073709551615,"#) && text.contains(#""tags":["x",""]"#))
+        // These numbers come packed, and negative ones in ten bytes.
+        let numbers = ExtensionNumberResponse(extensionNumber: [1, -2, 300])
+        #expect(
+            String(decoding: numbers.json(), as: UTF8.self) == #"{"base_type_name":"","extension_number":[1,-2,300]}"#
+        )
+        let file = FileDescriptorResponse(fileDescriptorProto: [[0xFF, 0], []])
+        #expect(String(decoding: file.json(), as: UTF8.self) == #"{"file_descriptor_proto":["/wA=",""]}"#)
+    }
+
+    @Test func `bytes that are no message have no JSON`() {
+        // Text that is longer than the rest, a number that does not end, text where a number belongs and a number where text does, a
+        // group, and a payload that is cut.
+        let broken: [[UInt8]] = [
+            [0x0A, 2, 0x61], [0x10], [0x10, 0x80], [0x12, 1, 0x61], [0x20, 1], [0x0B], [0xB2, 0x01, 2, 0x0A, 5],
+        ]
+        for bytes in broken {
+            #expect(throws: MessageError.malformed(type: "baud.v1.Event")) { try json(bytes) }
+        }
+    }
+
     @Test func `JSON to a request, by either spelling of the names`() throws {
         let type = Method.executeRun.request
         let snake = try type.serialize(["thread_id": "t", "task": "x", "idempotency_key": "k", "unknown": 1])

@@ -1,17 +1,28 @@
 internal import OrderedCollections
 
-/// Writes JSON text into a byte buffer: compact, in the order of the calls, without intermediate strings.
+/// Writes JSON text into memory of its own: compact, in the order of the calls, without intermediate strings.
 ///
-/// The caller is responsible for a well-formed sequence of calls; ``JSON/bytes`` and the message encoder are the two callers.
-public struct JSONWriter: Sendable {
-    public private(set) var bytes: [UInt8] = []
+/// The caller is responsible for a well-formed sequence of calls; ``JSON/bytes`` and the message encoder are the two callers. Plain memory
+/// instead of an array, as each byte and name that is appended to an array asks whether that is shared.
+public struct JSONWriter: ~Copyable {
+    private var memory: UnsafeMutableRawPointer
+    private var capacity: Int
+    private var count = 0
     /// Whether the next element or member of the innermost container needs a comma before it.
     private var needsComma = false
 
     /// Of a 64-bit number.
     private static let maxDigits = 20
 
-    public init(reserving capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+    public init(reserving capacity: Int = 256) {
+        self.capacity = max(capacity, 1)
+        memory = .allocate(byteCount: self.capacity, alignment: 1)
+    }
+
+    deinit { memory.deallocate() }
+
+    /// What was written up to now.
+    public var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: memory, count: count)) }
 
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
     public mutating func endObject() { close(UInt8(ascii: "}")) }
@@ -22,17 +33,32 @@ public struct JSONWriter: Sendable {
     public mutating func name(_ name: some StringProtocol) {
         separate()
         quote(name)
-        bytes.append(UInt8(ascii: ":"))
+        append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// As ``name(_:)`` for one that is UTF-8.
+    mutating func name(utf8 name: UnsafeRawBufferPointer) {
+        string(utf8: name)
+        append(UInt8(ascii: ":"))
         needsComma = false
     }
 
     /// As ``name(_:)`` for one that needs no escape, such as those of the contract.
-    mutating func name(plain name: UnsafeBufferPointer<UInt8>) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: name)
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+    mutating func name(plain name: UnsafeRawBufferPointer) {
+        guard let start = name.baseAddress else { return }
+        reserve(name.count + 4)
+        var place = memory + count
+        if needsComma {
+            place.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+            place += 1
+        }
+        place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        (place + 1).copyMemory(from: start, byteCount: name.count)
+        place += name.count + 1
+        place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        place.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 1, as: UInt8.self)
+        count = place + 2 - memory
         needsComma = false
     }
 
@@ -42,7 +68,7 @@ public struct JSONWriter: Sendable {
     /// - Parameter value: of at most 64 bits.
     public mutating func int(_ value: some FixedWidthInteger) {
         separate()
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        if value < 0 { append(UInt8(ascii: "-")) }
         var rest = UInt64(value.magnitude)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maxDigits) { digits in
             var start = Self.maxDigits
@@ -51,7 +77,7 @@ public struct JSONWriter: Sendable {
                 digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             } while rest > 0
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
+            append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[start...]))
         }
     }
 
@@ -74,11 +100,11 @@ public struct JSONWriter: Sendable {
     }
 
     /// UTF-8 text that is known to be valid, as protobuf strings are.
-    public mutating func string(utf8 value: UnsafeBufferPointer<UInt8>) {
+    mutating func string(utf8 value: UnsafeRawBufferPointer) {
         separate()
-        bytes.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
         escape(value)
-        bytes.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
     }
 
     public mutating func value(_ value: JSON) {
@@ -104,52 +130,88 @@ public struct JSONWriter: Sendable {
 
     private mutating func raw(_ text: String) {
         separate()
-        bytes.append(contentsOf: text.utf8)
+        append(text)
     }
 
     private mutating func separate() {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        if needsComma { append(UInt8(ascii: ",")) }
         needsComma = true
     }
 
     private mutating func open(_ bracket: UInt8) {
         separate()
-        bytes.append(bracket)
+        append(bracket)
         needsComma = false
     }
 
     private mutating func close(_ bracket: UInt8) {
-        bytes.append(bracket)
+        append(bracket)
         needsComma = true
     }
 
     private mutating func quote(_ text: some StringProtocol) {
-        bytes.append(UInt8(ascii: "\""))
+        append(UInt8(ascii: "\""))
         var text = String(text)
-        text.withUTF8 { escape($0) }
-        bytes.append(UInt8(ascii: "\""))
+        text.withUTF8 { escape(UnsafeRawBufferPointer($0)) }
+        append(UInt8(ascii: "\""))
+    }
+
+    // MARK: Bytes
+
+    /// Makes room for so many bytes.
+    @inline(__always)
+    private mutating func reserve(_ length: Int) {
+        if capacity - count < length { grow(length) }
+    }
+
+    @inline(never)
+    private mutating func grow(_ length: Int) {
+        let size = max(2 * capacity, count + length)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 1)
+        larger.copyMemory(from: memory, byteCount: count)
+        memory.deallocate()
+        (memory, capacity) = (larger, size)
+    }
+
+    @inline(__always)
+    private mutating func append(_ byte: UInt8) {
+        reserve(1)
+        memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    @inline(__always)
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        reserve(bytes.count)
+        (memory + count).copyMemory(from: start, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    private mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
 
     /// Copies stretches that need no escape whole.
-    private mutating func escape(_ text: UnsafeBufferPointer<UInt8>) {
+    private mutating func escape(_ text: UnsafeRawBufferPointer) {
         var start = 0
         while start < text.count {
             let end = Self.plainEnd(of: text, from: start)
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end]))
+            append(UnsafeRawBufferPointer(rebasing: text[start..<end]))
             if end < text.count { appendEscape(of: text[end]) }
             start = end + 1
         }
     }
 
     /// Where the next byte is that must be escaped (RFC 8259 section 7), or the end; eight are looked at together.
-    private static func plainEnd(of text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
-        let raw = UnsafeRawBufferPointer(text)
+    private static func plainEnd(of text: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
-        while index + 8 <= raw.count, !mayNeedEscape(raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
+        while index + 8 <= text.count, !mayNeedEscape(text.loadUnaligned(fromByteOffset: index, as: UInt64.self)) {
             index += 8
         }
-        while index < raw.count {
-            let byte = raw[index]
+        while index < text.count {
+            let byte = text[index]
             if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { break }
             index += 1
         }
@@ -167,17 +229,13 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func appendEscape(of byte: UInt8) {
-        bytes.append(UInt8(ascii: "\\"))
+        append(UInt8(ascii: "\\"))
         switch byte {
-        case UInt8(ascii: "\n"): bytes.append(UInt8(ascii: "n"))
-        case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
-        case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
-        default:
-            let digits = Array("0123456789abcdef".utf8)
-            bytes.append(contentsOf: "u00".utf8)
-            bytes.append(digits[Int(byte >> 4)])
-            bytes.append(digits[Int(byte & 15)])
+        case UInt8(ascii: "\n"): append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): append(byte)
+        default: append((byte < 16 ? "u000" : "u00") + String(byte, radix: 16))
         }
     }
 }

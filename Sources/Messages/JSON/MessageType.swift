@@ -18,13 +18,9 @@ public struct MessageType: Sendable {
     ///
     /// - Throws: ``MessageError/malformed(type:)``.
     public func json(fromSerialized bytes: UnsafeRawBufferPointer) throws(MessageError) -> [UInt8] {
-        let arena = Arena()
-        guard let message = arena.unpack(bytes, as: descriptor) else { throw .malformed(type: name) }
-        return withExtendedLifetime(arena) {
-            var writer = JSONWriter(reserving: bytes.count * 2 + 128)
-            writer.message(UnsafeRawPointer(message), descriptor)
-            return writer.bytes
-        }
+        var writer = JSONWriter(reserving: bytes.count * 2 + 128)
+        do { try writer.message(bytes, descriptor) } catch { throw .malformed(type: name) }
+        return writer.bytes
     }
 
     /// Transcodes a JSON object to the wire format.

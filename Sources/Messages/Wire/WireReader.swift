@@ -2,32 +2,49 @@
 ///
 /// Refers to the bytes it was made of, and must not outlive them.
 struct WireReader {
+    /// The forms that a value can have, by their numbers; groups, which proto3 has not, are none.
+    enum WireType: UInt64 {
+        case varint = 0
+        case fixed64 = 1
+        case bytes = 2
+        case fixed32 = 5
+    }
+
     enum Value {
         case varint(UInt64)
-        /// Text, bytes, or a message.
+        /// Text, bytes, a message, or numbers that are packed.
         case bytes(UnsafeRawBufferPointer)
-        /// Four or eight bytes of a number.
-        case fixed
+        case fixed32(UInt32)
+        case fixed64(UInt64)
     }
 
     /// The bytes end in the middle of a field, or are none of this encoding.
     struct Malformed: Error {}
 
     private let bytes: UnsafeRawBufferPointer
-    private var position = 0
+    private(set) var position: Int
 
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    init(_ bytes: UnsafeRawBufferPointer, from position: Int = 0) {
+        self.bytes = bytes
+        self.position = position
+    }
+
+    var isAtEnd: Bool { position >= bytes.count }
 
     /// The next field's number and value; nil at the end.
     mutating func next() throws(Malformed) -> (number: UInt64, value: Value)? {
-        guard position < bytes.count else { return nil }
+        guard !isAtEnd else { return nil }
         let tag = try varint()
-        switch tag & 7 {
-        case 0: return (tag >> 3, .varint(try varint()))
-        case 1: return (tag >> 3, try fixed(8))
-        case 2: return (tag >> 3, .bytes(try take(try varint())))
-        case 5: return (tag >> 3, try fixed(4))
-        case _: throw Malformed()
+        guard let type = WireType(rawValue: tag & 7) else { throw Malformed() }
+        return (tag >> 3, try value(type))
+    }
+
+    mutating func value(_ type: WireType) throws(Malformed) -> Value {
+        switch type {
+        case .varint: .varint(try varint())
+        case .fixed32: .fixed32(UInt32(littleEndian: try take(4).loadUnaligned(as: UInt32.self)))
+        case .fixed64: .fixed64(UInt64(littleEndian: try take(8).loadUnaligned(as: UInt64.self)))
+        case .bytes: .bytes(try take(try varint()))
         }
     }
 
@@ -41,11 +58,6 @@ struct WireReader {
             if byte < 0x80 { return number }
         }
         throw Malformed()
-    }
-
-    private mutating func fixed(_ count: UInt64) throws(Malformed) -> Value {
-        _ = try take(count)
-        return .fixed
     }
 
     private mutating func take(_ count: UInt64) throws(Malformed) -> UnsafeRawBufferPointer {

@@ -26,10 +26,13 @@ final class Job: Sendable {
     let entry: QueueEntry
     /// When this worker got the entry, and the lease with it; or right before that.
     let since = ContinuousClock.now
-    private let (stops, stopContinuation) = AsyncStream.makeStream(
-        of: StopReason.self,
-        bufferingPolicy: .bufferingOldest(1)
-    )
+    private let state = Mutex(State())
+
+    private struct State {
+        /// What came first: the handler's end, or what is to make an end of it.
+        var first: Outcome?
+        var handler: Task<RunEnd, any Error>?
+    }
 
     /// False while the run is only about to be accepted for this worker: then there may be no lease to renew.
     let isHeld: Atomic<Bool>
@@ -42,7 +45,17 @@ final class Job: Sendable {
     }
 
     /// The first reason counts.
-    func stop(_ reason: StopReason) { stopContinuation.yield(reason) }
+    func stop(_ reason: StopReason) { settle(.stopped(reason)) }
+
+    /// The handler is cancelled unless it has ended before.
+    private func settle(_ outcome: Outcome) {
+        let handler = state.withLock { state in
+            guard state.first == nil else { return Task<RunEnd, any Error>?.none }
+            state.first = outcome
+            return state.handler
+        }
+        handler?.cancel()
+    }
 
     /// The modem is done with it: nothing of it runs any more.
     func end() { endContinuation.finish() }
@@ -72,27 +85,28 @@ final class Job: Sendable {
 
     /// The handler against whatever stops it. Returns when both the handler and the writer have come to rest.
     private func race(_ handler: any RunHandler, run: ClaimedRun, log: RunLog) async -> (first: Outcome, end: RunEnd?) {
-        await withTaskGroup(of: Outcome?.self) { group in
-            group.addTask {
-                do { return .ended(try await handler.carryOut(run, log: log)) } catch { return .failed(error) }
-            }
-            group.addTask {
-                do { try await log.gather() } catch is CancellationError {} catch { return .writerFailed(error) }
-                return nil
-            }
-            group.addTask { [stops] in
-                for await reason in stops { return .stopped(reason) }
-                return nil
-            }
-            var first: Outcome?
-            var end: RunEnd?
-            while let outcome = await group.next() {
-                if case .ended(let value)? = outcome { end = value }
-                if first == nil, outcome != nil { first = outcome }
-                if first != nil { group.cancelAll() }
-            }
-            return (first ?? .stopped(.shutdown), end)
+        log.writeInTime { self.settle(.writerFailed($0)) }
+        // Not a child: whatever stops it leaves this task as it is, which is to write the end. It begins at once, on this thread.
+        let task = Task.immediate { try await handler.carryOut(run, log: log) }
+        let isStopped = state.withLock { state in
+            state.handler = task
+            return state.first != nil
         }
+        if isStopped { task.cancel() }
+        let result = await withTaskCancellationHandler {
+            await task.result
+        } onCancel: {
+            task.cancel()
+        }
+        let outcome: Outcome
+        let end: RunEnd?
+        switch result {
+        case .success(let value): (outcome, end) = (.ended(value), value)
+        case .failure(let error): (outcome, end) = (.failed(error), nil)
+        }
+        settle(outcome)
+        await log.rest()
+        return (state.withLock(\.first) ?? outcome, end)
     }
 
     private func conclude(

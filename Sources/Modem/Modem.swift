@@ -164,10 +164,11 @@ public final class Modem: Service {
         return !entries.isEmpty
     }
 
-    /// Carries out what comes through the hatch, until nothing more can.
+    /// Carries out what comes through the hatch, until nothing more can. Each run begins at once, on this task's thread: up to where it
+    /// waits for the first time, those behind it wait for it.
     private func receive() async {
         await withDiscardingTaskGroup { runs in
-            for await (job, run) in hatch.deliveries { runs.addTask { await self.carryOut(job, run()) } }
+            for await (job, run) in hatch.deliveries { runs.addImmediateTask { await self.carryOut(job, run()) } }
         }
     }
 

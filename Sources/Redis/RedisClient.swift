@@ -190,7 +190,8 @@ public final class RedisClient: Sendable {
         }
     }
 
-    var anyLoop: any EventLoop { group.any() }
+    /// A loop of the group: that on which this is called, if it is one of them.
+    public var anyLoop: any EventLoop { group.any() }
 
     /// The loop that this runs on, if it is one of the group, or else any, and what there is on it.
     private var ownShare: (loop: any EventLoop, share: NIOLoopBoundBox<Share>) {

@@ -48,7 +48,26 @@ public struct EventID: Sendable, Hashable, Comparable, CustomStringConvertible {
         return isTooLarge || isBeyond ? nil : sum
     }
 
-    public var description: String { "\(milliseconds)-\(counter)" }
+    public var description: String {
+        // Two numbers of at most 20 digits, written from the end.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 41) { text in
+            var start = text.count
+            Self.write(counter, before: &start, in: text)
+            start -= 1
+            text[start] = UInt8(ascii: "-")
+            Self.write(milliseconds, before: &start, in: text)
+            return String(decoding: text[start...], as: UTF8.self)
+        }
+    }
+
+    private static func write(_ number: UInt64, before start: inout Int, in text: UnsafeMutableBufferPointer<UInt8>) {
+        var rest = number
+        repeat {
+            start -= 1
+            text[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+    }
 
     public static func < (left: EventID, right: EventID) -> Bool {
         (left.milliseconds, left.counter) < (right.milliseconds, right.counter)

@@ -1,5 +1,7 @@
 public import Messages
+internal import NIOCore
 internal import Redis
+internal import Synchronization
 
 /// What an event tells, before it has a place in a log.
 public struct EventContent: Sendable {
@@ -19,10 +21,12 @@ public struct EventContent: Sendable {
 
 /// The writing end of one attempt of a run: its events, its journal, its end.
 ///
-/// Owned by the worker that holds the run's lease. Events are gathered while a write is under way and for a while after it, so that
-/// a fast model costs one script call per while and not one per word; the first after a silence waits a millisecond for what comes
-/// with it. Every write bears the attempt; once another attempt has begun, each call throws `.stale` and nothing more is written.
-public actor RunLog {
+/// Made by the worker that holds the run's lease, and used by the tasks that carry the run out; a lock that is held for a moment and
+/// never across a write guards what has gathered, so that a word of the model costs no change of tasks. Events are gathered while a
+/// write is under way and for a while after it, so that a fast model costs one script call per while and not one per word; the first
+/// after a silence waits a millisecond for what comes with it. Every write bears the attempt; once another attempt has begun, each call
+/// throws `.stale` and nothing more is written.
+public final class RunLog: Sendable {
     /// How long and how much is gathered.
     public struct Batching: Sendable {
         /// How long the first event after a silence waits: an answer that comes at once, to its end, is one write.
@@ -48,44 +52,35 @@ public actor RunLog {
     /// As ``patience``, where the process is about to end.
     private static let releasePatience = Duration.seconds(2)
 
-    /// What an event takes beside its text, about.
-    private static let eventBytes = 128
-
-    public nonisolated let run: ClaimedRun
+    public let run: ClaimedRun
     private let store: Store
     private let batching: Batching
+    private let state: Mutex<State>
 
-    private var pending: [Event] = []
-    /// What the model is saying, until it is an event: behind all that is pending.
-    private var passage: Passage?
-    private var pendingBytes = 0
-    /// Writes of this attempt, counted.
-    private var batchCount = 0
-    /// The write that is under way, or was given up for a cancelled task or an outage: nothing is known of it until it has been repeated.
-    private var unconfirmed: Batch?
-    /// What was said to the run since it began, also by those who steer it while it goes on.
-    public private(set) var inputs: [String]
-    private var isWriting = false
-    private var writersInLine: [CheckedContinuation<Void, Never>] = []
-    /// Tells ``gather()`` that there is something; holds at most one signal.
-    private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private struct State {
+        var gathered = GatheredEvents()
+        /// Writes of this attempt, counted.
+        var batchCount = 0
+        /// The write that is under way, or was given up for a cancelled task or an outage: nothing is known of it until it has been
+        /// repeated.
+        var unconfirmed: Batch?
+        var inputs: [String]
+        var isWriting = false
+        var writersInLine: [CheckedContinuation<Void, Never>] = []
 
-    /// Text of one kind, to which the model adds word by word.
-    private struct Passage {
-        enum Kind {
-            case text, reasoning
-        }
+        /// Told when what has gathered could not be written; nil while it is written only when that is asked for.
+        var onFailure: (@Sendable (any Error) -> Void)?
+        /// Before that, what has gathered is not written unless that is asked for.
+        var nextWrite = ContinuousClock.now
+        var isTimerSet = false
+        /// The write that the timer began.
+        var timedWrite: Task<Void, Never>?
 
-        let kind: Kind
-        /// When its first word came.
-        let time: Int64
-        var text: String
-
-        var progress: AgentProgress {
-            switch kind {
-            case .text: AgentProgress(progress: .textDelta(TextDelta(text: text)))
-            case .reasoning: AgentProgress(progress: .reasoningDelta(TextDelta(text: text)))
-            }
+        /// How long it is until what has gathered is to be written, if no timer is set for that yet; now there is one.
+        mutating func timeToSet(_ moment: Duration) -> Duration? {
+            guard onFailure != nil, !gathered.isEmpty, !isTimerSet, timedWrite == nil else { return nil }
+            isTimerSet = true
+            return max(moment, nextWrite - .now)
         }
     }
 
@@ -101,8 +96,11 @@ public actor RunLog {
         self.run = run
         self.store = store
         self.batching = batching
-        inputs = run.inputs
+        state = Mutex(State(inputs: run.inputs))
     }
+
+    /// What was said to the run since it began, also by those who steer it while it goes on.
+    public var inputs: [String] { state.withLock(\.inputs) }
 
     // MARK: Events
 
@@ -121,62 +119,77 @@ public actor RunLog {
     }
 
     public func emit(_ content: EventContent) async throws {
-        append(makeEvent(content.type, content.payload))
-        try await relieve()
+        try await gather { $0.append(content, of: run) }
     }
 
-    private func add(_ delta: String, _ kind: Passage.Kind) async throws {
+    private func add(_ delta: String, _ kind: GatheredEvents.Passage.Kind) async throws {
         guard !delta.isEmpty else { return }
-        if passage?.kind == kind {
-            passage?.text.append(delta)
-        } else {
-            endPassage()
-            passage = Passage(kind: kind, time: Store.now, text: delta)
-            pendingBytes += Self.eventBytes
-            signal.yield()
-        }
-        pendingBytes += delta.utf8.count
-        try await relieve()
-    }
-
-    /// What the model says next begins another event.
-    private func endPassage() {
-        guard let passage = passage.take() else { return }
-        pending.append(makeEvent("task_agent_execute", .taskAgentExecute(passage.progress), time: passage.time))
-    }
-
-    private func append(_ event: Event) {
-        endPassage()
-        pending.append(event)
-        pendingBytes += Self.eventBytes
-        signal.yield()
+        try await gather { $0.append(delta, kind, of: run) }
     }
 
     /// Once too much has gathered, whoever adds to it waits for the write.
-    private func relieve() async throws {
-        if pendingBytes >= batching.bytes { try await flush() }
+    private func gather(_ add: (inout GatheredEvents) -> Void) async throws {
+        let (isTooMuch, wait) = state.withLock { state in
+            add(&state.gathered)
+            return (state.gathered.bytes >= batching.bytes, state.timeToSet(batching.moment))
+        }
+        if let wait { setTimer(wait) }
+        if isTooMuch { try await flush() }
     }
 
-    private func makeEvent(_ type: String, _ payload: Event.Payload, time: Int64 = Store.now) -> Event {
-        Event(
-            threadID: run.threadID,
-            runID: run.runID,
-            attempt: run.attempt,
-            type: type,
-            time: time,
-            payload: payload
-        )
+    // MARK: Writing what has gathered
+
+    /// From now on what gathers is written time and again, until ``rest()``.
+    ///
+    /// - Parameter onFailure: called once if that fails, after which nothing more is written so.
+    public func writeInTime(onFailure: @escaping @Sendable (any Error) -> Void) {
+        state.withLock { $0.onFailure = onFailure }
     }
 
-    // MARK: Writing
+    /// Ends what ``writeInTime(onFailure:)`` began; returns when nothing of it is under way any more.
+    public func rest() async {
+        let write = state.withLock { state in
+            state.onFailure = nil
+            return state.timedWrite
+        }
+        // One that Redis does not answer is given up, and made good by the next.
+        write?.cancel()
+        await write?.value
+    }
 
-    /// Writes what has gathered, time and again, until the run has ended; a child task of whoever carries the run out.
-    public func gather() async throws {
-        var next = ContinuousClock.now
-        for await _ in signals {
-            try await Task.sleep(until: max(.now + batching.moment, next))
+    /// The timer goes off once, whatever becomes of the run meanwhile: that is at most ``Batching/interval`` later.
+    private func setTimer(_ wait: Duration) {
+        store.redis.anyLoop.scheduleTask(in: TimeAmount(wait)) { self.timeIsUp() }
+    }
+
+    private func timeIsUp() {
+        state.withLock { state in
+            state.isTimerSet = false
+            // What comes while a write is under way sets the timer when that is done.
+            guard state.onFailure != nil, !state.gathered.isEmpty, state.timedWrite == nil else { return }
+            state.timedWrite = Task { await self.writeTimed() }
+        }
+    }
+
+    private func writeTimed() async {
+        var failure: (any Error)?
+        do {
             try await flush()
-            next = .now + batching.interval
+        } catch is CancellationError {
+            // Whoever rests does not wait for Redis.
+        } catch {
+            failure = error
+        }
+        if let wait = endTimedWrite(failed: failure != nil) { setTimer(wait) }
+        if let failure { state.withLock { $0.onFailure.take() }?(failure) }
+    }
+
+    /// - Returns: how long it is until the next one.
+    private func endTimedWrite(failed: Bool) -> Duration? {
+        state.withLock { state in
+            state.timedWrite = nil
+            state.nextWrite = .now + batching.interval
+            return failed ? nil : state.timeToSet(batching.moment)
         }
     }
 
@@ -198,26 +211,33 @@ public actor RunLog {
         await waitForTurn()
         defer { endTurn() }
         try await confirm()
-        endPassage()
-        pending += news.map { makeEvent($0.type, $0.payload) }
-        guard !pending.isEmpty || !journal.isEmpty || memory != nil else { return }
-        batchCount += 1
-        unconfirmed = Batch(number: batchCount, events: takePending(), journal: journal, memory: memory)
+        state.withLock { state in
+            for content in news { state.gathered.append(content, of: run) }
+            guard !state.gathered.isEmpty || !journal.isEmpty || memory != nil else { return }
+            state.batchCount += 1
+            let events = state.gathered.take(of: run)
+            state.unconfirmed = Batch(number: state.batchCount, events: events, journal: journal, memory: memory)
+        }
         try await confirm()
     }
 
+    /// Writes the batch that there is, if there is one.
     private func confirm() async throws {
+        let (unconfirmed, known) = state.withLock { ($0.unconfirmed, $0.inputs.count) }
         guard let batch = unconfirmed else { return }
-        inputs += try await store.write(
+        let inputs = try await store.write(
             batch.events,
             journal: batch.journal,
             memory: batch.memory,
             batch: batch.number,
-            inputs: inputs.count,
+            inputs: known,
             for: run,
             patience: Self.patience
         )
-        unconfirmed = nil
+        state.withLock { state in
+            state.inputs += inputs
+            state.unconfirmed = nil
+        }
     }
 
     /// The terminal transition, together with all that has gathered; nothing can be written after it.
@@ -293,38 +313,32 @@ public actor RunLog {
         await waitForTurn()
         defer { endTurn() }
         try await confirm()
-        guard try await write(takePending()) else { throw StoreError.stale(run) }
-        close()
-    }
-
-    private func close() {
-        (pending, passage) = ([], nil)
-        signal.finish()
-    }
-
-    private func takePending() -> [Event] {
-        endPassage()
-        defer {
-            pending = []
-            pendingBytes = 0
-        }
-        return pending
+        guard try await write(state.withLock { $0.gathered.take(of: run) }) else { throw StoreError.stale(run) }
     }
 
     /// One write at a time, in the order of the calls.
     private func waitForTurn() async {
-        if isWriting {
-            await withCheckedContinuation { writersInLine.append($0) }
-        } else {
-            isWriting = true
+        let isOurs = state.withLock { state in
+            defer { state.isWriting = true }
+            return !state.isWriting
+        }
+        guard !isOurs else { return }
+        await withCheckedContinuation { continuation in
+            let isOurs = state.withLock { state in
+                if state.isWriting { state.writersInLine.append(continuation) }
+                defer { state.isWriting = true }
+                return !state.isWriting
+            }
+            if isOurs { continuation.resume() }
         }
     }
 
     private func endTurn() {
-        if writersInLine.isEmpty {
-            isWriting = false
-        } else {
-            writersInLine.removeFirst().resume()
+        let next = state.withLock { state in
+            guard state.writersInLine.isEmpty else { return Optional(state.writersInLine.removeFirst()) }
+            state.isWriting = false
+            return nil
         }
+        next?.resume()
     }
 }

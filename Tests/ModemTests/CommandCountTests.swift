@@ -106,14 +106,11 @@ struct CommandCountTests {
             let run = try #require(worker.runs.withLock { $0.first })
             // Whatever the pace of this machine, it is quicker than this moment.
             let log = RunLog(run: run, store: store, batching: RunLog.Batching(moment: .seconds(30)))
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await log.gather() }
-                for word in 0..<10 { try await log.text("\(word) ") }
-                try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "all")))
-                try await log.finish(RunEnd(.completed))
-                group.cancelAll()
-                do { try await group.waitForAll() } catch is CancellationError {}
-            }
+            log.writeInTime { Issue.record($0) }
+            for word in 0..<10 { try await log.text("\(word) ") }
+            try await log.emit("message_completed", .messageCompleted(MessageCompleted(text: "all")))
+            await log.rest()
+            try await log.finish(RunEnd(.completed))
             let counts = try await commands(store)
             // execute, finish.
             #expect(counts["evalsha"] == 2 && counts["xadd"] == 5, "\(counts)")

@@ -6,7 +6,9 @@ struct EventIDTests {
         let nine = try #require(EventID("9-1"))
         let ten = try #require(EventID("10-0"))
         #expect(nine < ten)
-        #expect(EventID("5-2")?.description == "5-2")
+        for text in ["5-2", "0-0", "1795872570310-14", "18446744073709551615-18446744073709551615"] {
+            #expect(EventID(text)?.description == text)
+        }
         #expect(EventID("5") == EventID(milliseconds: 5, counter: 0))
     }
 

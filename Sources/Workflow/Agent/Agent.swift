@@ -55,7 +55,7 @@ struct Agent {
 
     /// Takes what was said meanwhile into the conversation. - Returns: whether there was something.
     private mutating func heed() async throws -> Bool {
-        let new = await log.inputs.dropFirst(transcript.inputs)
+        let new = log.inputs.dropFirst(transcript.inputs)
         guard !new.isEmpty else { return false }
         let entries = unrecorded + new.map { transcript.add(input: $0) }
         unrecorded = []

@@ -42,9 +42,9 @@ final class RunClock: Sendable {
         _ work: @escaping @Sendable () async throws -> Value,
         to end: ContinuousClock.Instant
     ) async throws -> (Value, over: Limit?) {
-        // A task is not born cancelled as a child of this one would be.
+        // A task is not born cancelled as a child of this one would be. It begins at once, on this thread.
         let isCancelled = Task.isCancelled
-        let task = Task {
+        let task = Task.immediate {
             if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
             return try await work()
         }

@@ -85,8 +85,11 @@ public struct HTTPHeaders: Sendable {
 
     /// Lower case, and the same string without a copy when it is so already.
     private static func canonical(_ name: String) -> String {
-        for byte in name.utf8 where byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") { return name.lowercased() }
-        return name
+        var name = name
+        let isCanonical = name.withUTF8 { bytes in
+            !bytes.contains { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }
+        }
+        return isCanonical ? name : name.lowercased()
     }
 }
 

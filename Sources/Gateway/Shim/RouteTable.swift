@@ -60,8 +60,18 @@ struct RouteTable: Sendable {
         return verbs.isEmpty ? [] : verbs + ["OPTIONS"]
     }
 
+    /// What is between the slashes behind the first one.
     private static func parts(_ path: Substring) -> [Substring] {
-        path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Substring.init)
+        let utf8 = path.utf8
+        var parts: [Substring] = []
+        parts.reserveCapacity(8)
+        var start = utf8.index(utf8.startIndex, offsetBy: 1, limitedBy: utf8.endIndex) ?? utf8.endIndex
+        for index in utf8.indices[start...] where utf8[index] == UInt8(ascii: "/") {
+            parts.append(path[start..<index])
+            start = utf8.index(after: index)
+        }
+        parts.append(path[start...])
+        return parts
     }
 }
 

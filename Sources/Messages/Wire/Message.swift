@@ -59,6 +59,7 @@ protocol CMessage: Message {
 
 extension CMessage {
     static func unpack(_ bytes: UnsafeRawBufferPointer) throws(MessageError) -> Self {
+        guard !bytes.isEmpty else { return empty }
         let arena = Arena()
         guard let unpacked = arena.unpack(bytes, as: cDescriptor) else { throw .malformed(type: typeName) }
         let message: Self? = withExtendedLifetime(arena) {
@@ -67,6 +68,15 @@ extension CMessage {
         }
         guard let message else { throw .malformed(type: typeName) }
         return message
+    }
+
+    /// The message of no bytes, which nothing has to be unpacked for: what health checks and many other calls ask with.
+    private static var empty: Self {
+        withUnsafeTemporaryAllocation(of: C.self, capacity: 1) { memory in
+            let message = UnsafeMutableRawPointer(memory.baseAddress)?.assumingMemoryBound(to: ProtobufCMessage.self)
+            protobuf_c_message_init(cDescriptor, message)
+            return Self(c: memory[0])
+        }
     }
 
     func packed() -> [UInt8] {

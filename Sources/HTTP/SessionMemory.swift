@@ -6,9 +6,12 @@ import Glibc
 /// Every stream makes nghttp2 ask for the same dozen small blocks and give them back. Those are kept here in a list for
 /// each size, which costs a tenth of what `malloc` and `free` do.
 final class SessionMemory {
-    /// Blocks are kept by what `malloc` has made of their size: 24 bytes and multiples of 16 more, up to this.
-    private static let largest = 24 + 16 * (listCount - 1)
+    /// Blocks have multiples of 16 bytes, up to this.
+    private static let largest = 16 * listCount
     private static let listCount = 64
+    /// Before each block there is its capacity, so that `malloc` need not be asked for it. Nothing in nghttp2 has to be
+    /// aligned to more than these bytes; with them, a block has exactly what `malloc` makes of a size.
+    private static let prefixLength = MemoryLayout<Int>.size
     /// Bytes that may be kept without use.
     private static let keptLimit = 1 << 20
 
@@ -20,7 +23,7 @@ final class SessionMemory {
         for list in 0..<Self.listCount {
             while let block = free[list] {
                 free[list] = block.load(as: UnsafeMutableRawPointer?.self)
-                Glibc.free(block)
+                Glibc.free(block - Self.prefixLength)
             }
         }
     }
@@ -55,20 +58,33 @@ final class SessionMemory {
     }
 
     private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        guard size <= Self.largest else { return malloc(size) }
-        let list = (max(size, 24) - 9) / 16
-        guard let block = free[list] else { return malloc(size) }
+        guard size <= Self.largest else { return make(capacity: size) }
+        let list = (max(size, 1) - 1) / 16
+        let capacity = (list + 1) * 16
+        guard let block = free[list] else { return make(capacity: capacity) }
         free[list] = block.load(as: UnsafeMutableRawPointer?.self)
-        kept -= malloc_usable_size(block)
+        kept -= capacity
         return block
+    }
+
+    private func make(capacity: Int) -> UnsafeMutableRawPointer? {
+        let (length, overflow) = capacity.addingReportingOverflow(Self.prefixLength)
+        guard !overflow, let memory = malloc(length) else { return nil }
+        memory.storeBytes(of: capacity, as: Int.self)
+        return memory + Self.prefixLength
+    }
+
+    private static func capacity(_ block: UnsafeMutableRawPointer) -> Int {
+        (block - prefixLength).load(as: Int.self)
     }
 
     private func release(_ block: UnsafeMutableRawPointer?) {
         guard let block else { return }
-        let capacity = malloc_usable_size(block)
-        guard capacity <= Self.largest, kept + capacity <= Self.keptLimit else { return Glibc.free(block) }
-        // Of an allocator with other sizes, down to what surely fits.
-        let list = (capacity - 8) / 16 - 1
+        let capacity = Self.capacity(block)
+        guard capacity <= Self.largest, kept + capacity <= Self.keptLimit else {
+            return Glibc.free(block - Self.prefixLength)
+        }
+        let list = capacity / 16 - 1
         block.storeBytes(of: free[list], as: UnsafeMutableRawPointer?.self)
         free[list] = block
         kept += capacity
@@ -76,7 +92,7 @@ final class SessionMemory {
 
     private func reallocate(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
         guard let block else { return allocate(size) }
-        let capacity = malloc_usable_size(block)
+        let capacity = Self.capacity(block)
         if size <= capacity { return block }
         guard let larger = allocate(size) else { return nil }
         larger.copyMemory(from: block, byteCount: capacity)

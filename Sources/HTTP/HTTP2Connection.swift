@@ -286,8 +286,7 @@ extension HTTP2Connection {
         switch header.type {
         case HTTP2Frame.headers:
             conduct.endedHeaders()
-            guard let stream = current else { return }
-            current = nil
+            guard let stream = current.take() else { return }
             record(category, on: stream)
             if marked { stream.recordEnd() }
         case HTTP2Frame.data where marked:

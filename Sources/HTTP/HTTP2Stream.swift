@@ -95,7 +95,7 @@ final class HTTP2Stream {
 // MARK: - Recording, from within nghttp2
 
 extension HTTP2Stream {
-    func recordHead(_ head: RequestHead) {
+    func recordHead(_ head: consuming RequestHead) {
         requestHead = head
         record(.head)
     }
@@ -236,19 +236,24 @@ extension HTTP2Stream {
 
     /// What of the body came with the head is there when the handler looks for it, which costs it no waiting.
     private func deliverRequest(_ head: RequestHead, isComplete: Bool) {
-        if isComplete, let answer = answer(head) {
-            data = .none
-            return send(answer)
-        }
+        guard let link else { return }
+        // What answers has no way to the connection, which is held by its delivery.
+        if isComplete, link._withUnsafeGuaranteedRef({ answer(head, $0) }) { return }
         connection?.accept(head, body: InboundBody(takeData(), isComplete: isComplete), on: self)
     }
 
-    private func answer(_ head: RequestHead) -> ImmediateAnswer? {
-        switch data {
-        case .none: connection?.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
-        case .borrowed(let bytes): connection?.answer(head, body: bytes)
-        case .owned(let bytes): bytes.withUnsafeReadableBytes { connection?.answer(head, body: $0) }
-        }
+    /// Sends what answers a request at once; false when there is nothing that does.
+    private func answer(_ head: RequestHead, _ connection: HTTP2Connection) -> Bool {
+        let answer =
+            switch data {
+            case .none: connection.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
+            case .borrowed(let bytes): connection.answer(head, body: bytes)
+            case .owned(let bytes): bytes.withUnsafeReadableBytes { connection.answer(head, body: $0) }
+            }
+        guard let answer else { return false }
+        data = .none
+        send(answer, connection)
+        return true
     }
 
     private func deliverInbound(_ events: Events) {
@@ -348,18 +353,17 @@ extension HTTP2Stream {
     }
 
     /// Sends all of a response.
-    private func send(_ answer: ImmediateAnswer) {
+    private func send(_ answer: consuming ImmediateAnswer, _ connection: HTTP2Connection) {
+        if let expiry = answer.expiry { connection.abort(self, at: expiry) }
         switch answer.content {
         case .head(let head):
             send(head, contentLength: nil, endsStream: true)
         case .body(let head, let prefix, let bytes, let trailers):
-            guard let connection else { return }
             outbound.append(bytes, after: prefix)
             connection.unsent += outbound.count
             outboundTrailers = .prepared(trailers)
             outboundEnded = true
             connection.submit { submit(head, in: $0) }
-            if let expiry = answer.expiry { connection.abort(self, at: expiry) }
         }
     }
 

@@ -16,10 +16,10 @@ public struct ImmediateAnswer {
     /// - Parameter expiry: when the stream is reset, should its peer not have made room for the body by then. Of a body
     ///   that fits into a window it is not worth its timer.
     public init(
-        _ head: PreparedHead,
+        _ head: borrowing PreparedHead,
         prefix: BytePrefix,
         _ body: ByteBuffer,
-        _ trailers: PreparedTrailers,
+        _ trailers: borrowing PreparedTrailers,
         expiry: NIODeadline? = nil
     ) {
         content = .body(head.fields, prefix, body, trailers: trailers.fields)

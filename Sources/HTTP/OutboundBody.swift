@@ -60,7 +60,7 @@ struct OutboundBody {
     private(set) var count = 0
 
     /// - Parameter prefix: goes before the bytes. One that is not empty tells that they are this stream's alone.
-    mutating func append(_ bytes: ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+    mutating func append(_ bytes: consuming ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
         let length = prefix.count + bytes.readableBytes
         if count > 0, prefix.count > 0, length <= Self.joinedLength {
             var prefix = prefix

@@ -29,7 +29,11 @@ public final class RequestHead: Sendable {
     let contentLength: Int?
     /// What the server's handler has found out about this head, for the next request that has it. It is read and written
     /// on the connection's event loop only, whoever else holds the head.
-    package nonisolated(unsafe) var finding: AnyObject?
+    package var finding: AnyObject? {
+        get { found }
+        set { found = newValue }
+    }
+    @exclusivity(unchecked) private nonisolated(unsafe) var found: AnyObject?
 
     public init(
         method: String,

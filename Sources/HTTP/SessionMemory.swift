@@ -57,7 +57,8 @@ final class SessionMemory {
         return Unmanaged<SessionMemory>.fromOpaque(user)._withUnsafeGuaranteedRef(body)
     }
 
-    private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
+    @inline(__always)
+    func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
         guard size <= Self.largest else { return make(capacity: size) }
         let list = (max(size, 1) - 1) / 16
         let capacity = (list + 1) * 16
@@ -78,7 +79,8 @@ final class SessionMemory {
         (block - prefixLength).load(as: Int.self)
     }
 
-    private func release(_ block: UnsafeMutableRawPointer?) {
+    @inline(__always)
+    func release(_ block: UnsafeMutableRawPointer?) {
         guard let block else { return }
         let capacity = Self.capacity(block)
         guard capacity <= Self.largest, kept + capacity <= Self.keptLimit else {
@@ -90,7 +92,7 @@ final class SessionMemory {
         kept += capacity
     }
 
-    private func reallocate(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
+    func reallocate(_ block: UnsafeMutableRawPointer?, _ size: Int) -> UnsafeMutableRawPointer? {
         guard let block else { return allocate(size) }
         let capacity = Self.capacity(block)
         if size <= capacity { return block }

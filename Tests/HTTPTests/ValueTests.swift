@@ -141,6 +141,35 @@ import Testing
         #expect(head("/", long) !== head("/", long))
     }
 
+    @Test func sessionMemoryGivesOutWhatItIsAskedFor() throws {
+        let memory = SessionMemory()
+        var random = Random(state: 1)
+        var blocks: [(start: UnsafeMutableRawPointer, bytes: [UInt8])] = []
+        for _ in 0..<2_000 {
+            let size = [0, 1, 8, 16, 17, 24, 100, 1_024, 1_025, 5_000].randomElement(using: &random) ?? 0
+            if let index = blocks.indices.randomElement(using: &random), random.below(2) == 0 {
+                let (start, bytes) = blocks.remove(at: index)
+                #expect(UnsafeRawBufferPointer(start: start, count: bytes.count).elementsEqual(bytes))
+                let moved = try #require(memory.reallocate(start, size))
+                let kept = min(size, bytes.count)
+                #expect(UnsafeRawBufferPointer(start: moved, count: kept).elementsEqual(bytes[..<kept]))
+                memory.release(moved)
+            } else {
+                let start = try #require(memory.allocate(size))
+                #expect(Int(bitPattern: start) % 8 == 0)
+                let bytes = random.bytes(size)
+                start.copyMemory(from: bytes, byteCount: size)
+                blocks.append((start, bytes))
+            }
+        }
+        for (start, bytes) in blocks {
+            #expect(UnsafeRawBufferPointer(start: start, count: bytes.count).elementsEqual(bytes))
+            memory.release(start)
+        }
+        #expect(memory.allocate(.max) == nil)
+        memory.release(nil)
+    }
+
     @Test func headerBlockIsBoundedAndUsedAgain() {
         var block = HeaderBlock()
         func append(_ count: Int, maxCount: Int = 100) -> Bool {

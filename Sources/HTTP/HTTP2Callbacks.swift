@@ -29,18 +29,10 @@ enum HTTP2Callbacks {
             let (header, category) = (HTTP2Callbacks.header(frame), frame.pointee.headers.cat)
             return HTTP2Callbacks.call(user) { $0.beganHeaders(header, category) } ?? 0
         }
-        nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-            _,
-            _,
-            name,
-            nameLength,
-            value,
-            valueLength,
-            _,
-            user in
-            let name = UnsafeBufferPointer(start: name, count: nameLength)
-            let value = UnsafeBufferPointer(start: value, count: valueLength)
-            return HTTP2Callbacks.call(user) { $0.receivedField(name: name, value: value) } ?? 0
+        nghttp2_session_callbacks_set_on_header_callback2(callbacks) { _, _, name, value, _, user in
+            guard let name, let value, let user else { return 0 }
+            let field = ReceivedField(name: name, value: value)
+            return Unmanaged<HTTP2Connection>.fromOpaque(user)._withUnsafeGuaranteedRef { $0.received(field) }
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }

@@ -195,6 +195,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private func endSession() {
         guard let session else { return }
         self.session = nil
+        heads.removeAll()
         // Deleting a session does not report its streams as closed.
         nghttp2_session_del(session)
         current = nil
@@ -254,6 +255,7 @@ extension HTTP2Connection {
         guard let session else { return 0 }
         conduct.beganHeaders()
         block.reset()
+        heads.begin(isRequest: category == NGHTTP2_HCAT_REQUEST)
         if category == NGHTTP2_HCAT_REQUEST {
             // What the last GOAWAY does not name must not be processed, even if the peer could not know.
             guard streams.count < limits.maxConcurrentStreams, !shutdown.isFinal else {
@@ -271,11 +273,17 @@ extension HTTP2Connection {
         return 0
     }
 
-    func receivedField(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> CInt {
-        guard current != nil else { return 0 }
+    func received(_ field: ReceivedField) -> CInt {
+        heads.takes(field) ? 0 : collect(field)
+    }
+
+    /// Takes a field that is not where the one before it in an equal list was.
+    @inline(never)
+    private func collect(_ field: ReceivedField) -> CInt {
+        guard current != nil, !heads.takesText(of: field, insteadOf: &block) else { return 0 }
         let (maxBytes, maxCount) = (limits.maxHeaderListBytes, limits.maxHeaderCount)
-        let accepted = block.append(name: name, value: value, maxBytes: maxBytes, maxCount: maxCount)
-        guard !accepted else { return 0 }
+        let (name, value) = (field.nameText, field.valueText)
+        guard !block.append(name: name, value: value, maxBytes: maxBytes, maxCount: maxCount) else { return 0 }
         note(.headerSize)
         // Resets the stream, and goes on decoding the block for the sake of the shared compression state.
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
@@ -315,7 +323,7 @@ extension HTTP2Connection {
     /// A header list is complete: the head of a request, or of a response (after any informational ones), or trailers.
     private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream) {
         guard category != NGHTTP2_HCAT_REQUEST else {
-            if let head = heads.head(block) { return stream.recordHead(head) }
+            if let head = heads.head(&block) { return stream.recordHead(head) }
             let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
             heads.keep(head, of: block)
             return stream.recordHead(head)

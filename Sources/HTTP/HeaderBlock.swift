@@ -71,20 +71,71 @@ struct HeaderBlock: ~Copyable {
         }
     }
 
+    /// Adds the first fields of another list, which was accepted.
+    mutating func append(fields: Int, of bytes: [UInt8]) {
+        bytes.withUnsafeBytes { all in
+            for range in Self.ranges(in: all).prefix(fields) {
+                let (name, value) = Self.field(in: all, range)
+                name.withMemoryRebound(to: UInt8.self) { name in
+                    value.withMemoryRebound(to: UInt8.self) { value in
+                        _ = append(name: name, value: value, maxBytes: .max, maxCount: .max)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where each field is in the bytes of a list.
+    static func ranges(in bytes: UnsafeRawBufferPointer) -> [Range<Int>] {
+        var (ranges, offset) = ([Range<Int>](), 0)
+        while offset < bytes.count {
+            let start = offset
+            let (name, value) = field(in: bytes, start..<bytes.count)
+            offset = start + prefixLength + name.count + value.count
+            ranges.append(start..<offset)
+        }
+        return ranges
+    }
+
+    /// The name and the value of the field that the range begins with.
+    private static func field(
+        in bytes: UnsafeRawBufferPointer,
+        _ range: Range<Int>
+    ) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        let nameLength = Int(bytes.loadUnaligned(fromByteOffset: range.lowerBound, as: UInt32.self))
+        let valueLength = Int(bytes.loadUnaligned(fromByteOffset: range.lowerBound + 4, as: UInt32.self))
+        let nameStart = range.lowerBound + prefixLength
+        let nameEnd = nameStart + nameLength
+        return (
+            UnsafeRawBufferPointer(rebasing: bytes[nameStart..<nameEnd]),
+            UnsafeRawBufferPointer(rebasing: bytes[nameEnd..<nameEnd + valueLength])
+        )
+    }
+
+    /// Whether the field at `range` in the bytes of a list has this name and this value.
+    static func equals(
+        _ bytes: UnsafeRawBufferPointer,
+        in range: Range<Int>,
+        name: UnsafeBufferPointer<UInt8>,
+        value: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        let known = field(in: bytes, range)
+        return equals(known.name, name) && equals(known.value, value)
+    }
+
+    private static func equals(_ bytes: UnsafeRawBufferPointer, _ other: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard bytes.count == other.count else { return false }
+        guard let first = bytes.baseAddress, let second = other.baseAddress else { return true }
+        return memcmp(first, second, bytes.count) == 0
+    }
+
     /// The list as strings; ill-formed UTF-8 is replaced, see RFC 9110 section 5.5 on obs-text.
     func decoded() -> HeaderList {
         var list = HeaderList()
         list.headers.reserveCapacity(fieldCount)
-        var offset = 0
-        while offset < count {
-            let nameLength = Int(all.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-            let valueLength = Int(all.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
-            let nameStart = offset + Self.prefixLength
-            let nameEnd = nameStart + nameLength
-            let name = UnsafeRawBufferPointer(rebasing: all[nameStart..<nameEnd])
-            let value = UnsafeRawBufferPointer(rebasing: all[nameEnd..<nameEnd + valueLength])
+        for range in Self.ranges(in: all) {
+            let (name, value) = Self.field(in: all, range)
             list.add(name: name, value: String(decoding: value, as: UTF8.self))
-            offset = nameEnd + valueLength
         }
         return list
     }

@@ -1,30 +1,155 @@
+import CNghttp2
 import NIOCore
 
-/// The last few heads of one connection, by the bytes they were decoded from.
+/// The last few heads of one connection, by the header lists they were decoded from.
 ///
 /// A client that makes calls sends the same few header lists again and again; each is decoded once, and requests share
-/// the result. A list that does not repeat costs a comparison and a replacement.
+/// the result. A list is compared with the one before it as it arrives: what does not differ is not even collected. One
+/// that does not repeat costs a comparison and a replacement.
 struct RequestHeadCache {
     private static let capacity = 4
     /// Bytes of the longest list that is kept, which bounds what an idle connection holds.
     private static let maxBytes = 1024
 
-    private var entries: [(bytes: [UInt8], head: RequestHead)] = []
+    private var entries: [KnownHead] = []
     private var oldest = 0
+    /// The entry that the last list was equal to or became. It is one of ``entries``, and used without another reference.
+    private var latest: Unmanaged<KnownHead>?
+    /// The field of the latest entry that is expected next; nil when the arriving list has turned out to be another.
+    private var expected: UnsafeMutablePointer<KnownField>?
 
-    /// The head that an equal header list meant.
-    func head(_ block: borrowing HeaderBlock) -> RequestHead? {
-        for index in entries.indices where block.equals(entries[index].bytes) { return entries[index].head }
+    /// A list begins to arrive.
+    mutating func begin(isRequest: Bool) {
+        expected = isRequest ? latest?._withUnsafeGuaranteedRef { $0.fields } : nil
+    }
+
+    /// Takes the next field, if it is in the memory of the expected one; that is nearly all there is to do for most.
+    @inline(__always)
+    mutating func takes(_ field: ReceivedField) -> Bool {
+        guard let expected, expected.pointee.isMemory(of: field) else { return false }
+        self.expected = expected + 1
+        return true
+    }
+
+    /// Takes a field of other memory, if it has the text of the expected one. If not, it is the block's, and so is from then
+    /// on what came before.
+    mutating func takesText(of field: ReceivedField, insteadOf block: inout HeaderBlock) -> Bool {
+        guard let expected, let latest else { return false }
+        if latest._withUnsafeGuaranteedRef({ $0.hasText(of: field, at: expected) }) {
+            self.expected = expected + 1
+            return true
+        }
+        giveUp(for: &block)
+        return false
+    }
+
+    /// The head that an equal list meant. The list is complete; if there is no such head, all of it is in the block.
+    mutating func head(_ block: inout HeaderBlock) -> RequestHead? {
+        if let expected, let latest {
+            if let head = latest._withUnsafeGuaranteedRef({ $0.end == expected ? $0.head : nil }) { return head }
+            giveUp(for: &block)
+        }
+        for index in entries.indices where block.equals(entries[index].bytes) {
+            latest = .passUnretained(entries[index])
+            return entries[index].head
+        }
         return nil
+    }
+
+    private mutating func giveUp(for block: inout HeaderBlock) {
+        if let expected, let known = latest?.takeUnretainedValue() {
+            block.append(fields: expected - known.fields, of: known.bytes)
+        }
+        expected = nil
     }
 
     /// Keeps what a header list means, unless it is unusually long.
     mutating func keep(_ head: RequestHead, of block: borrowing HeaderBlock) {
         guard block.count <= Self.maxBytes else { return }
-        let entry = (bytes: block.bytes, head: head)
+        let entry = KnownHead(head, bytes: block.bytes)
+        latest = .passUnretained(entry)
         guard entries.count == Self.capacity else { return entries.append(entry) }
         entries[oldest] = entry
         oldest = (oldest + 1) % Self.capacity
+    }
+
+    /// Lets go of everything: what is kept refers to memory of the session, and must not outlive it.
+    mutating func removeAll() {
+        (latest, expected) = (nil, nil)
+        entries = []
+    }
+}
+
+/// A header field as nghttp2 has decoded it. It has the text of a field that is in a table of HPACK only once, so that
+/// there the same memory is the same text.
+struct ReceivedField {
+    fileprivate let name: OpaquePointer
+    fileprivate let value: OpaquePointer
+
+    init(name: OpaquePointer, value: OpaquePointer) {
+        (self.name, self.value) = (name, value)
+    }
+
+    var nameText: UnsafeBufferPointer<UInt8> { Self.text(name) }
+    var valueText: UnsafeBufferPointer<UInt8> { Self.text(value) }
+
+    private static func text(_ buffer: OpaquePointer) -> UnsafeBufferPointer<UInt8> {
+        let text = nghttp2_rcbuf_get_buf(buffer)
+        return UnsafeBufferPointer(start: text.base, count: text.len)
+    }
+}
+
+/// A field of a header list that came.
+private struct KnownField {
+    /// Where it is in the bytes of the list.
+    let range: Range<Int>
+    /// Its memory, held from the second time on that the field came.
+    var name: OpaquePointer?
+    var value: OpaquePointer?
+
+    func isMemory(of field: ReceivedField) -> Bool { name == field.name && value == field.value }
+}
+
+/// A header list that came, and what it means; loop-bound.
+private final class KnownHead {
+    let head: RequestHead
+    /// The list as ``HeaderBlock`` lays it out.
+    let bytes: [UInt8]
+    /// Its fields, and one more that no field is equal to.
+    let fields: UnsafeMutablePointer<KnownField>
+    let end: UnsafeMutablePointer<KnownField>
+
+    init(_ head: RequestHead, bytes: [UInt8]) {
+        let ranges = bytes.withUnsafeBytes { HeaderBlock.ranges(in: $0) }
+        self.head = head
+        self.bytes = bytes
+        fields = .allocate(capacity: ranges.count + 1)
+        end = fields + ranges.count
+        for (index, range) in ranges.enumerated() { (fields + index).initialize(to: KnownField(range: range)) }
+        end.initialize(to: KnownField(range: bytes.count..<bytes.count))
+    }
+
+    deinit {
+        for field in UnsafeBufferPointer(start: fields, count: end - fields) {
+            if let name = field.name { nghttp2_rcbuf_decref(name) }
+            if let value = field.value { nghttp2_rcbuf_decref(value) }
+        }
+        fields.deallocate()
+    }
+
+    /// Whether a known field is equal to this one.
+    func hasText(of field: ReceivedField, at known: UnsafeMutablePointer<KnownField>) -> Bool {
+        guard known < end else { return false }
+        let isEqual = bytes.withUnsafeBytes {
+            HeaderBlock.equals($0, in: known.pointee.range, name: field.nameText, value: field.valueText)
+        }
+        // Once only: a text that is in no table has other memory each time.
+        if isEqual, known.pointee.name == nil {
+            nghttp2_rcbuf_incref(field.name)
+            nghttp2_rcbuf_incref(field.value)
+            (known.pointee.name, known.pointee.value) = (field.name, field.value)
+        }
+        return isEqual
     }
 }
 

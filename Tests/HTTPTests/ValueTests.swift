@@ -123,8 +123,8 @@ import Testing
     @Test func headsThatAreEqualByteForByteAreTheSameObject() {
         var cache = RequestHeadCache()
         func head(_ path: String, _ fields: [(String, String)] = []) -> RequestHead {
-            let block = block([(":method", "GET"), (":path", path), (":scheme", "http")] + fields)
-            if let head = cache.head(block) { return head }
+            var block = block([(":method", "GET"), (":path", path), (":scheme", "http")] + fields)
+            if let head = cache.head(&block) { return head }
             let head = RequestHead(block.decoded(), remoteAddress: nil)
             cache.keep(head, of: block)
             return head

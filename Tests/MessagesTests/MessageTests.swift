@@ -30,6 +30,13 @@ struct MessageTests {
         #expect(try JobPlan(serialized: plan.serialized()) == plan)
     }
 
+    @Test func `no bytes are the message that has nothing set`() throws {
+        #expect(try Event(serialized: []) == Event())
+        #expect(try Messages.Thread(serialized: []) == Messages.Thread())
+        #expect(try ListRunsResponse(serialized: []) == ListRunsResponse())
+        #expect(try HealthCheckRequest(serialized: []) == HealthCheckRequest())
+    }
+
     @Test func `fields that come twice count the last time, as the store's scripts rely on`() throws {
         // Event.seq (field 2) = 300, appended.
         let bytes = event.serialized() + [0x10, 0xac, 0x02]

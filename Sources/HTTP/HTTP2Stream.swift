@@ -244,13 +244,14 @@ extension HTTP2Stream {
 
     /// Sends what answers a request at once; false when there is nothing that does.
     private func answer(_ head: RequestHead, _ connection: HTTP2Connection) -> Bool {
-        let answer =
+        var found =
             switch data {
             case .none: connection.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
             case .borrowed(let bytes): connection.answer(head, body: bytes)
             case .owned(let bytes): bytes.withUnsafeReadableBytes { connection.answer(head, body: $0) }
             }
-        guard let answer else { return false }
+        // Moved out, which an answer that is bound would not be.
+        guard let answer = found.take() else { return false }
         data = .none
         send(answer, connection)
         return true

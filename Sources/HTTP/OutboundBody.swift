@@ -8,39 +8,51 @@ import NIOCore
 struct OutboundBody {
     /// A buffer, with what goes before it, or a block.
     private struct Piece {
+        private enum Content {
+            case nothing
+            case buffer(ByteBuffer)
+            case block(MessageBlock)
+        }
+
+        private var content = Content.nothing
         private var prefix = BytePrefix()
-        private var buffer: ByteBuffer?
-        private var block: MessageBlock?
         /// Bytes of the buffer that are taken, and that are there.
         private var (taken, end) = (UInt32(0), UInt32(0))
 
         init() {}
 
-        init(_ bytes: ByteBuffer, after prefix: BytePrefix) {
+        init(_ bytes: consuming ByteBuffer, after prefix: BytePrefix) {
             self.prefix = prefix
-            buffer = bytes
             end = UInt32(bytes.readableBytes)
+            content = .buffer(bytes)
         }
 
         init(_ block: MessageBlock) {
-            self.block = block
+            content = .block(block)
         }
 
         /// What is left of it. A block can have grown.
-        var count: Int { prefix.count + Int(end - taken) + (block?.count ?? 0) }
+        var count: Int {
+            if case .block(let block) = content { return block.count }
+            return prefix.count + Int(end - taken)
+        }
 
         mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
-            if let block { return block.take(into: target) }
-            let start = prefix.count > 0 ? prefix.take(into: target) : 0
-            let first = Int(taken)
-            let length = min(Int(end) - first, target.count - start)
-            guard length > 0 else { return start }
-            buffer?.withUnsafeReadableBytes {
-                UnsafeMutableRawBufferPointer(rebasing: target[start...])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[first..<(first + length)]))
+            switch content {
+            case .nothing: return 0
+            case .block(let block): return block.take(into: target)
+            case .buffer(let bytes):
+                let start = prefix.count > 0 ? prefix.take(into: target) : 0
+                let first = Int(taken)
+                let length = min(Int(end) - first, target.count - start)
+                guard length > 0 else { return start }
+                bytes.withUnsafeReadableBytes {
+                    UnsafeMutableRawBufferPointer(rebasing: target[start...])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[first..<(first + length)]))
+                }
+                taken += UInt32(length)
+                return start + length
             }
-            taken += UInt32(length)
-            return start + length
         }
     }
 

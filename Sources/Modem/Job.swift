@@ -31,7 +31,7 @@ final class Job: Sendable {
     private struct State {
         /// What came first: the handler's end, or what is to make an end of it.
         var first: Outcome?
-        var handler: Task<RunEnd, any Error>?
+        var handler: Task<Outcome, Never>?
     }
 
     /// False while the run is only about to be accepted for this worker: then there may be no lease to renew.
@@ -50,7 +50,7 @@ final class Job: Sendable {
     /// The handler is cancelled unless it has ended before.
     private func settle(_ outcome: Outcome) {
         let handler = state.withLock { state in
-            guard state.first == nil else { return Task<RunEnd, any Error>?.none }
+            guard state.first == nil else { return Task<Outcome, Never>?.none }
             state.first = outcome
             return state.handler
         }
@@ -85,27 +85,26 @@ final class Job: Sendable {
 
     /// The handler against whatever stops it. Returns when both the handler and the writer have come to rest.
     private func race(_ handler: any RunHandler, run: ClaimedRun, log: RunLog) async -> (first: Outcome, end: RunEnd?) {
-        log.writeInTime { self.settle(.writerFailed($0)) }
         // Not a child: whatever stops it leaves this task as it is, which is to write the end. It begins at once, on this thread.
-        let task = Task.immediate { try await handler.carryOut(run, log: log) }
-        let isStopped = state.withLock { state in
+        let task = Task.immediate {
+            let outcome: Outcome
+            do { outcome = .ended(try await handler.carryOut(run, log: log)) } catch { outcome = .failed(error) }
+            settle(outcome)
+            return outcome
+        }
+        let isSettled = state.withLock { state in
             state.handler = task
             return state.first != nil
         }
-        if isStopped { task.cancel() }
-        let result = await withTaskCancellationHandler {
-            await task.result
+        // One that has ended by now needs no timer: its end writes all that there is.
+        if isSettled { task.cancel() } else { log.writeInTime { self.settle(.writerFailed($0)) } }
+        let outcome = await withTaskCancellationHandler {
+            await task.value
         } onCancel: {
             task.cancel()
         }
-        let outcome: Outcome
-        let end: RunEnd?
-        switch result {
-        case .success(let value): (outcome, end) = (.ended(value), value)
-        case .failure(let error): (outcome, end) = (.failed(error), nil)
-        }
-        settle(outcome)
         await log.rest()
+        let end: RunEnd? = if case .ended(let end) = outcome { end } else { nil }
         return (state.withLock(\.first) ?? outcome, end)
     }
 

@@ -139,11 +139,15 @@ public final class RunLog: Sendable {
 
     // MARK: Writing what has gathered
 
-    /// From now on what gathers is written time and again, until ``rest()``.
+    /// From now on what gathers, and what has gathered, is written time and again, until ``rest()``.
     ///
     /// - Parameter onFailure: called once if that fails, after which nothing more is written so.
     public func writeInTime(onFailure: @escaping @Sendable (any Error) -> Void) {
-        state.withLock { $0.onFailure = onFailure }
+        let wait = state.withLock { state in
+            state.onFailure = onFailure
+            return state.timeToSet(batching.moment)
+        }
+        if let wait { setTimer(wait) }
     }
 
     /// Ends what ``writeInTime(onFailure:)`` began; returns when nothing of it is under way any more.

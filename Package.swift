@@ -138,7 +138,7 @@ let package = Package(
             swiftSettings: settings
         ),
         tests("Messages", [collections]),
-        tests("HTTP", [nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging, metrics]),
+        tests("HTTP", ["CNghttp2", nio("NIOCore"), nio("NIOPosix"), nio("NIOEmbedded"), logging, metrics]),
         tests("Redis", [nio("NIOCore"), nio("NIOPosix"), logging]),
         tests("Curl"),
         tests("Config"),

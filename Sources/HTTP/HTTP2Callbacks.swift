@@ -7,13 +7,20 @@ enum HTTP2Callbacks {
     nonisolated(unsafe) static let callbacks: OpaquePointer? = makeCallbacks()
 
     /// The options of a session, for the length of `body`; nil when there is no memory for them.
-    static func withOptions<Result>(_ limits: HTTPLimits, _ body: (OpaquePointer?) -> Result) -> Result? {
+    ///
+    /// - Parameter checksMessages: whether nghttp2 is to apply the rules of RFC 9113 section 8 to what arrives.
+    static func withOptions<Result>(
+        _ limits: HTTPLimits,
+        checksMessages: Bool,
+        _ body: (OpaquePointer?) -> Result
+    ) -> Result? {
         var options: OpaquePointer?
         guard nghttp2_option_new(&options) == 0 else { return nil }
         defer { nghttp2_option_del(options) }
         // An unread body stops its sender; see `HTTP2Stream.bodyConsumed`.
         nghttp2_option_set_no_auto_window_update(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
+        nghttp2_option_set_no_http_messaging(options, checksMessages ? 0 : 1)
         let (burst, rate) = (UInt64(clamping: limits.resetBurst), UInt64(clamping: limits.resetsPerSecond))
         nghttp2_option_set_stream_reset_rate_limit(options, burst, rate)
         nghttp2_option_set_max_continuations(options, max(0, limits.maxContinuations))

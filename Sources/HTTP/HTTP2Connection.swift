@@ -132,7 +132,8 @@ final class HTTP2Connection: ChannelInboundHandler {
         remoteAddress = context.channel.remoteAddress
         let user = Unmanaged.passUnretained(self).toOpaque()
         var functions = memory.functions
-        let result = HTTP2Callbacks.withOptions(limits) { options in
+        let isClient = if case .client = role { true } else { false }
+        let result = HTTP2Callbacks.withOptions(limits, checksMessages: isClient) { options in
             switch role {
             case .server: nghttp2_session_server_new3(&session, HTTP2Callbacks.callbacks, user, options, &functions)
             case .client: nghttp2_session_client_new3(&session, HTTP2Callbacks.callbacks, user, options, &functions)
@@ -228,7 +229,7 @@ extension HTTP2Connection {
             submit { nghttp2_session_consume_connection($0, unconsumed) }
             unconsumed = 0
         }
-        for stream in conduct.takeRefused() { refuse(stream) }
+        for reset in conduct.takeResets() { self.reset(reset.stream, reset.code) }
         let isFlood = result < 0 && conduct.ended(result)
         terminateIfViolated()
         if shutdown.takeEnd() { submitGoAway() }
@@ -295,10 +296,9 @@ extension HTTP2Connection {
         case HTTP2Frame.headers:
             conduct.endedHeaders()
             guard let stream = current.take() else { return }
-            record(category, on: stream)
-            if marked { stream.recordEnd() }
+            record(category, on: stream, isLast: marked)
         case HTTP2Frame.data where marked:
-            withStream(header.stream_id) { $0.recordEnd() }
+            withStream(header.stream_id, recordEnd)
         case HTTP2Frame.data where header.length == 0:
             conduct.count(.emptyData)
         case HTTP2Frame.settings where !marked:
@@ -321,13 +321,32 @@ extension HTTP2Connection {
     }
 
     /// A header list is complete: the head of a request, or of a response (after any informational ones), or trailers.
-    private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream) {
-        guard category != NGHTTP2_HCAT_REQUEST else {
-            if let head = heads.head(&block) { return stream.recordHead(head) }
-            let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
-            heads.keep(head, of: block)
-            return stream.recordHead(head)
+    private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream, isLast: Bool) {
+        switch (role, category) {
+        case (.server, NGHTTP2_HCAT_REQUEST):
+            guard let head = requestHead(), !isLast || head.contentLength ?? 0 == 0 else {
+                return conduct.foundMalformed(stream.id)
+            }
+            stream.recordHead(head)
+        case (.server, _):
+            // Trailers of a request carry nothing that any handler here asks for.
+            guard isLast, RequestRules.admitsTrailers(block) else { return conduct.foundMalformed(stream.id) }
+        case (.client, _):
+            recordResponse(on: stream)
         }
+        if isLast { recordEnd(stream) }
+    }
+
+    /// What the header list of a request means; nil when it cannot be one.
+    private func requestHead() -> RequestHead? {
+        if let head = heads.head(&block) { return head }
+        guard RequestRules.admitsHead(block) else { return nil }
+        let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
+        heads.keep(head, of: block)
+        return head
+    }
+
+    private func recordResponse(on stream: HTTP2Stream) {
         let list = block.decoded()
         switch list.status {
         case 0: stream.recordTrailers(list.headers)
@@ -336,9 +355,13 @@ extension HTTP2Connection {
         }
     }
 
+    private func recordEnd(_ stream: HTTP2Stream) {
+        if !stream.recordEnd() { conduct.foundMalformed(stream.id) }
+    }
+
     func receivedData(_ bytes: UnsafeRawBufferPointer, on id: Int32) {
         unconsumed += bytes.count
-        withStream(id) { $0.recordData(bytes) }
+        withStream(id) { if !$0.recordData(bytes) { conduct.foundMalformed(id) } }
     }
 
     /// A part of the read, for good: a long one shares its memory, a few bytes do not keep all of it.
@@ -370,10 +393,9 @@ extension HTTP2Connection {
         immediate?(head, body.bytes)
     }
 
-    private func refuse(_ stream: Int32) {
-        note(.streams)
-        let code = NGHTTP2_REFUSED_STREAM.rawValue
-        submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code) }
+    private func reset(_ stream: Int32, _ code: nghttp2_error_code) {
+        if code == NGHTTP2_REFUSED_STREAM { note(.streams) }
+        submit { nghttp2_submit_rst_stream($0, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code.rawValue) }
     }
 
     /// Counts what the peer is refused, on a server.
@@ -444,6 +466,12 @@ extension HTTP2Connection {
         guard let session else { return }
         if body(session) == NGHTTP2_ERR_NOMEM.rawValue { context?.close(promise: nil) }
         scheduleFlush()
+    }
+
+    /// Has a stream's DATA go before or behind that of others.
+    func prioritize(_ stream: Int32, _ priority: StreamPriority) {
+        var wanted = nghttp2_extpri(urgency: priority.urgency, inc: priority.isIncremental ? 1 : 0)
+        submit { nghttp2_session_change_extpri_stream_priority($0, stream, &wanted, 0) }
     }
 
     /// Breaks a stream off that is still open then.

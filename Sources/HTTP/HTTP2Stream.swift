@@ -43,6 +43,8 @@ final class HTTP2Stream {
     @exclusivity(unchecked) private var requestHead: RequestHead?
     @exclusivity(unchecked) private var data = Data.none
     private var closeCode: UInt32 = 0
+    /// Bytes that are still to come of a request's body whose length was declared; below 0 when there were more.
+    @exclusivity(unchecked) private var remaining: Int?
 
     // Outbound.
     @exclusivity(unchecked) private var outbound = OutboundBody()
@@ -96,6 +98,7 @@ final class HTTP2Stream {
 
 extension HTTP2Stream {
     func recordHead(_ head: consuming RequestHead) {
+        remaining = head.contentLength
         requestHead = head
         record(.head)
     }
@@ -110,8 +113,14 @@ extension HTTP2Stream {
         if case .client(let exchange) = sink { exchange.arrivedTrailers = trailers }
     }
 
+    /// False when the body is longer than was declared (RFC 9113 section 8.1.1).
+    ///
     /// - Parameter bytes: good until this read is delivered.
-    func recordData(_ bytes: UnsafeRawBufferPointer) {
+    func recordData(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let remaining {
+            self.remaining = remaining - bytes.count
+            guard remaining >= bytes.count else { return false }
+        }
         progressed = true
         switch data {
         case .none:
@@ -128,6 +137,7 @@ extension HTTP2Stream {
             data = .owned(joined)
         }
         record(.data)
+        return true
     }
 
     /// Takes what has arrived, for good.
@@ -140,10 +150,13 @@ extension HTTP2Stream {
         }
     }
 
-    func recordEnd() {
-        guard !remoteEnded else { return }
+    /// False when the body is not as long as was declared.
+    func recordEnd() -> Bool {
+        guard remaining ?? 0 == 0 else { return false }
+        guard !remoteEnded else { return true }
         remoteEnded = true
         record(.end)
+        return true
     }
 
     func recordClose(_ code: UInt32) {
@@ -237,6 +250,7 @@ extension HTTP2Stream {
     /// What of the body came with the head is there when the handler looks for it, which costs it no waiting.
     private func deliverRequest(_ head: RequestHead, isComplete: Bool) {
         guard let link else { return }
+        if let priority = head.priority { link._withUnsafeGuaranteedRef { $0.prioritize(id, priority) } }
         // What answers has no way to the connection, which is held by its delivery.
         if isComplete, link._withUnsafeGuaranteedRef({ answer(head, $0) }) { return }
         connection?.accept(head, body: InboundBody(takeData(), isComplete: isComplete), on: self)
@@ -263,7 +277,6 @@ extension HTTP2Stream {
             data = .none
         case .server(let exchange):
             if let data = takeData() { exchange.received(data) }
-            // Trailers of a request carry nothing that any handler here asks for.
             if events.contains(.end) { exchange.receivedEnd(.success(())) }
         case .client(let exchange):
             if events.contains(.head) { exchange.receivedHead() }

@@ -3,8 +3,8 @@ import Glibc
 /// One header list of HTTP/2 as it arrives: the bytes of its fields one after the other, decoded when it is complete.
 ///
 /// So a list that is equal to an earlier one is recognised by one comparison, see ``RequestHeadCache``, and none of its
-/// fields becomes a string. nghttp2 has checked the syntax (RFC 9113 sections 8.2 and 8.3) before a field gets here, but
-/// bounds neither the size nor the number of the fields: that is done here.
+/// fields becomes a string. The size and the number of the fields, which nghttp2 does not bound, are bounded here;
+/// ``RequestRules`` has the syntax of a request, nghttp2 that of a response.
 struct HeaderBlock: ~Copyable {
     /// The memory, of which the first ``count`` bytes are used. For each field the length of its name, that of its
     /// value (4 bytes each), name and value.
@@ -83,6 +83,21 @@ struct HeaderBlock: ~Copyable {
                 }
             }
         }
+    }
+
+    /// Whether all fields, in their order, satisfy the predicate.
+    func allSatisfy(
+        _ predicate: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Bool
+    ) -> Bool {
+        var offset = 0
+        while offset < count {
+            let (name, value) = Self.field(in: all, offset..<count)
+            offset += Self.prefixLength + name.count + value.count
+            guard predicate(name.assumingMemoryBound(to: UInt8.self), value.assumingMemoryBound(to: UInt8.self)) else {
+                return false
+            }
+        }
+        return true
     }
 
     /// Where each field is in the bytes of a list.

@@ -13,8 +13,8 @@ struct PeerConduct {
     private var openBlock = HeaderBlockWatch()
     /// The error to end the connection with after the read (RFC 9113 section 7).
     private(set) var violation: UInt32?
-    /// Streams above the limit, to be reset after the read.
-    private var refused: [Int32] = []
+    /// Streams that are to be reset after the read, and with what.
+    private var resets: [(stream: Int32, code: nghttp2_error_code)] = []
 
     init(isClient: Bool, burst: Int) {
         self.isClient = isClient
@@ -41,7 +41,10 @@ struct PeerConduct {
     mutating func endedHeaders() { openBlock.end() }
     mutating func opened() { flood.receivedRequest() }
     mutating func sentData() { flood.sentData() }
-    mutating func refuse(_ stream: Int32) { refused.append(stream) }
+    /// The peer has opened a stream more than it may.
+    mutating func refuse(_ stream: Int32) { resets.append((stream, NGHTTP2_REFUSED_STREAM)) }
+    /// What the peer has sent on a stream is no request (RFC 9113 section 8.1.1).
+    mutating func foundMalformed(_ stream: Int32) { resets.append((stream, NGHTTP2_PROTOCOL_ERROR)) }
 
     // MARK: After the read
 
@@ -52,10 +55,10 @@ struct PeerConduct {
         return true
     }
 
-    mutating func takeRefused() -> [Int32] {
-        guard !refused.isEmpty else { return [] }
-        defer { refused.removeAll() }
-        return refused
+    mutating func takeResets() -> [(stream: Int32, code: nghttp2_error_code)] {
+        guard !resets.isEmpty else { return [] }
+        defer { resets.removeAll() }
+        return resets
     }
 
     /// What nghttp2 says of too many CONTINUATION frames, and of acknowledgements that the peer does not read.

@@ -25,8 +25,11 @@ public final class RequestHead: Sendable {
     public let version: HTTPVersion
     /// The peer's address, where the socket has one.
     public let remoteAddress: SocketAddress?
-    /// The declared length of the body in bytes, if there is a well-formed one. Both parsers reject other forms.
+    /// The declared length of the body in bytes, if there is a well-formed one; what is rejected before there is a head has
+    /// other forms. CONNECT has no body (RFC 9110 section 9.3.6).
     let contentLength: Int?
+    /// What the client says of the order of answers; nil when it says nothing.
+    let priority: StreamPriority?
     /// What the server's handler has found out about this head, for the next request that has it. It is read and written
     /// on the connection's event loop only, whoever else holds the head.
     package var finding: AnyObject? {
@@ -51,6 +54,7 @@ public final class RequestHead: Sendable {
         self.headers = headers
         self.version = version
         self.remoteAddress = remoteAddress
-        contentLength = headers["content-length"].flatMap { Int($0) }
+        contentLength = method == "CONNECT" ? nil : headers["content-length"].flatMap { Int($0) }
+        priority = headers["priority"].flatMap { StreamPriority($0) }
     }
 }

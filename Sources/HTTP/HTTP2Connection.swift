@@ -50,8 +50,9 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var heads = RequestHeadCache()
     @exclusivity(unchecked) private var conduct: PeerConduct
 
-    /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3).
-    @exclusivity(unchecked) private var current: HTTP2Stream?
+    /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3). It is one of
+    /// ``streams``, and used without another reference.
+    @exclusivity(unchecked) private var current: Unmanaged<HTTP2Stream>?
     @exclusivity(unchecked) private var block = HeaderBlock()
     @exclusivity(unchecked) private var unconsumed = 0
     /// What is being read, until it is delivered.
@@ -264,10 +265,10 @@ extension HTTP2Connection {
                 conduct.refuse(header.stream_id)
                 return 0
             }
-            let stream = HTTP2Stream(id: header.stream_id, connection: self)
+            let stream = memory.stream(id: header.stream_id, connection: self)
             guard attach(stream, in: session) else { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue }
             conduct.opened()
-            current = stream
+            current = .passUnretained(stream)
         } else {
             current = stream(header.stream_id)
         }
@@ -295,8 +296,7 @@ extension HTTP2Connection {
         switch header.type {
         case HTTP2Frame.headers:
             conduct.endedHeaders()
-            guard let stream = current.take() else { return }
-            record(category, on: stream, isLast: marked)
+            current.take()?._withUnsafeGuaranteedRef { record(category, on: $0, isLast: marked) }
         case HTTP2Frame.data where marked:
             withStream(header.stream_id, recordEnd)
         case HTTP2Frame.data where header.length == 0:
@@ -375,16 +375,20 @@ extension HTTP2Connection {
     func closedStream(_ id: Int32, code: UInt32) {
         guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
         let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer)
-        stream._withUnsafeGuaranteedRef { stream in
-            if current === stream {
-                current = nil
-                conduct.endedHeaders()
-            }
-            // From here on the stream is held for its delivery, so that the list can let it go.
-            stream.recordClose(code)
-            streams.unlink(stream)
+        if current?.toOpaque() == pointer {
+            current = nil
+            conduct.endedHeaders()
         }
-        stream.release()
+        let farewell = stream._withUnsafeGuaranteedRef { stream in
+            streams.unlink(stream)
+            return stream.recordClose(code)
+        }
+        // The list's reference is the caller's now.
+        switch farewell {
+        case .delivery: touched.append(stream)
+        case .underWay: stream.release()
+        case .none: memory.keep(stream.takeRetainedValue())
+        }
         hasChanged = true
     }
 
@@ -403,15 +407,14 @@ extension HTTP2Connection {
         refusals?.note(refusal)
     }
 
-    private func stream(_ id: Int32) -> HTTP2Stream? {
+    private func stream(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
         guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
-        return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+        return Unmanaged<HTTP2Stream>.fromOpaque(pointer)
     }
 
     /// Calls a stream without another reference to it; `body` does not let it go.
     private func withStream(_ id: Int32, _ body: (HTTP2Stream) -> Void) {
-        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
-        Unmanaged<HTTP2Stream>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+        stream(id)?._withUnsafeGuaranteedRef(body)
     }
 
     private func attach(_ stream: HTTP2Stream, in session: OpaquePointer) -> Bool {
@@ -475,8 +478,10 @@ extension HTTP2Connection {
     }
 
     /// Breaks a stream off that is still open then.
-    func abort(_ stream: HTTP2Stream, at deadline: NIODeadline) {
-        context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak stream] in stream?.abort() }
+    func abort(_ stream: Int32, at deadline: NIODeadline) {
+        context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
+            self?.withStream(stream) { $0.abort() }
+        }
     }
 
     /// Opens a stream for a request; false when that is no longer possible.

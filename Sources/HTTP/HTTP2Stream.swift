@@ -91,6 +91,17 @@ final class HTTP2Stream {
         link = .passUnretained(connection)
     }
 
+    /// Makes another stream of one that was answered at once and is closed; so it is as a new one, but for what is set here.
+    func renew(id: Int32, connection: HTTP2Connection) {
+        self.id = id
+        link = .passUnretained(connection)
+        closeCode = 0
+        remaining = nil
+        outboundTrailers = .none
+        (outboundEnded, isDeferred, awaitsRoom, remoteEnded, progressed) = (false, false, false, false, true)
+        lastProgress = NIODeadline.uptimeNanoseconds(0)
+    }
+
     var connection: HTTP2Connection? { link?.takeUnretainedValue() }
 }
 
@@ -99,7 +110,7 @@ final class HTTP2Stream {
 extension HTTP2Stream {
     func recordHead(_ head: consuming RequestHead) {
         remaining = head.contentLength
-        requestHead = head
+        requestHead = consume head
         record(.head)
     }
 
@@ -159,9 +170,28 @@ extension HTTP2Stream {
         return true
     }
 
-    func recordClose(_ code: UInt32) {
+    /// What there is to do with a stream that nghttp2 has closed.
+    enum Farewell {
+        /// It is to be delivered.
+        case delivery
+        /// It will be, as other things were recorded before.
+        case underWay
+        /// There is nobody to tell: as when the request was answered at once.
+        case none
+    }
+
+    func recordClose(_ code: UInt32) -> Farewell {
         closeCode = code
-        record(.closed)
+        guard events.isEmpty else {
+            events.insert(.closed)
+            return .underWay
+        }
+        if case .none = sink {
+            close(closeReason)
+            return .none
+        }
+        events.insert(.closed)
+        return .delivery
     }
 
     func recordAnswered() {
@@ -304,9 +334,11 @@ extension HTTP2Stream {
 
     /// The stream is over: its sink is told, once, and let go.
     func close(_ reason: CloseReason) {
-        connection?.unsent -= outbound.count
+        if outbound.count > 0 {
+            link?._withUnsafeGuaranteedRef { $0.unsent -= outbound.count }
+            outbound.removeAll()
+        }
         link = nil
-        outbound.removeAll()
         let sink = self.sink
         self.sink = .none
         switch sink {
@@ -368,7 +400,7 @@ extension HTTP2Stream {
 
     /// Sends all of a response.
     private func send(_ answer: consuming ImmediateAnswer, _ connection: HTTP2Connection) {
-        if let expiry = answer.expiry { connection.abort(self, at: expiry) }
+        if let expiry = answer.expiry { connection.abort(id, at: expiry) }
         switch answer.content {
         case .head(let head):
             send(head, contentLength: nil, endsStream: true)

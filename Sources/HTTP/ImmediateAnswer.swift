@@ -33,12 +33,16 @@ public struct ImmediateAnswer {
     }
 }
 
-/// Up to eight bytes that go before a buffer, so that framing a message neither copies it nor allocates memory.
+/// A few bytes that go before a buffer, so that framing a message neither copies it nor allocates memory. A very short
+/// message finds room in here itself.
 public struct BytePrefix: Sendable {
-    /// The bytes from the lowest to the highest.
-    private var bytes: UInt64 = 0
-    private var length = UInt8(0)
-    var count: Int { Int(length) }
+    /// Only bytes, as many as leave room for two more in two words.
+    private var bytes: (UInt64, UInt32, UInt16) = (0, 0, 0)
+    private static let capacity = MemoryLayout<(UInt64, UInt32, UInt16)>.size
+    /// Where what is left begins and ends.
+    private var (start, end) = (UInt8(0), UInt8(0))
+
+    var count: Int { Int(end - start) }
 
     public init() {}
 
@@ -46,20 +50,29 @@ public struct BytePrefix: Sendable {
     ///   - bytes: the first byte is the lowest.
     ///   - count: how many of them count, at most 8.
     public init(_ bytes: UInt64, count: Int) {
-        self.bytes = bytes
-        length = UInt8(min(max(0, count), 8))
+        self.bytes.0 = bytes.littleEndian
+        end = UInt8(min(max(0, count), 8))
+    }
+
+    /// Adds a whole buffer, if there is room for it.
+    mutating func append(_ buffer: borrowing ByteBuffer) -> Bool {
+        let (first, length) = (Int(end), buffer.readableBytes)
+        guard first + length <= Self.capacity else { return false }
+        buffer.withUnsafeReadableBytes { source in
+            withUnsafeMutableBytes(of: &bytes) { $0[first...].copyBytes(from: source) }
+        }
+        end += UInt8(length)
+        return true
     }
 
     /// Moves as many as fit to the start of `target`, and returns how many those were.
     mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
-        let taken = min(count, target.count)
-        withUnsafeBytes(of: bytes.littleEndian) { source in
-            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<taken]))
+        let (first, length) = (Int(start), min(count, target.count))
+        withUnsafeBytes(of: bytes) { source in
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[first..<first + length]))
         }
-        // All eight shifted out leave nothing.
-        bytes = bytes >> (taken * 8)
-        length -= UInt8(taken)
-        return taken
+        start += UInt8(length)
+        return length
     }
 
     /// The same bytes as a buffer of their own.

@@ -4,9 +4,9 @@ import NIOCore
 ///
 /// What is long, or shared with other streams, is queued as it is. Short messages of this stream alone are joined behind
 /// one another as they come, so that thousands of them are neither as many places in a queue nor as many allocations.
-/// The one buffer that most responses consist of is neither queued nor joined.
+/// The one buffer that most responses consist of is neither queued nor joined, and a very short one is not even kept.
 struct OutboundBody {
-    /// A buffer, with what goes before it, or a block.
+    /// A buffer, with what goes before it, or a block, or a few bytes.
     private struct Piece {
         private enum Content {
             case nothing
@@ -31,6 +31,13 @@ struct OutboundBody {
             content = .block(block)
         }
 
+        init(_ bytes: BytePrefix) {
+            prefix = bytes
+        }
+
+        /// Whether there is nothing left of it, and nothing that it holds.
+        var isNothing: Bool { if case .nothing = content { prefix.count == 0 } else { false } }
+
         /// What is left of it. A block can have grown.
         var count: Int {
             if case .block(let block) = content { return block.count }
@@ -39,7 +46,7 @@ struct OutboundBody {
 
         mutating func take(into target: UnsafeMutableRawBufferPointer) -> Int {
             switch content {
-            case .nothing: return 0
+            case .nothing: return prefix.take(into: target)
             case .block(let block): return block.take(into: target)
             case .buffer(let bytes):
                 let start = prefix.count > 0 ? prefix.take(into: target) : 0
@@ -74,8 +81,10 @@ struct OutboundBody {
     /// - Parameter prefix: goes before the bytes. One that is not empty tells that they are this stream's alone.
     mutating func append(_ bytes: consuming ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
         let length = prefix.count + bytes.readableBytes
-        if count > 0, prefix.count > 0, length <= Self.joinedLength {
-            var prefix = prefix
+        var prefix = prefix
+        if count == 0, prefix.append(bytes) {
+            (current, count) = (Piece(prefix), length)
+        } else if count > 0, prefix.count > 0, length <= Self.joinedLength {
             let target = join(length)
             let start = prefix.take(into: target)
             bytes.withUnsafeReadableBytes {
@@ -118,7 +127,7 @@ struct OutboundBody {
     }
 
     mutating func removeAll() {
-        current = Piece()
+        if !current.isNothing { current = Piece() }
         open = nil
         if !queue.isEmpty { queue = [] }
         (first, count) = (0, 0)

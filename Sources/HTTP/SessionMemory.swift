@@ -1,10 +1,10 @@
 import CNghttp2
 import Glibc
 
-/// The memory of the nghttp2 sessions of one event loop; loop-bound.
+/// The memory of the nghttp2 sessions of one event loop, and of streams that come and go at once; loop-bound.
 ///
 /// Every stream makes nghttp2 ask for the same dozen small blocks and give them back. Those are kept here in a list for
-/// each size, which costs a tenth of what `malloc` and `free` do.
+/// each size, which costs a tenth of what `malloc` and `free` do. So are the objects of streams that were answered at once.
 final class SessionMemory {
     /// Blocks have multiples of 16 bytes, up to this.
     private static let largest = 16 * listCount
@@ -18,6 +18,9 @@ final class SessionMemory {
     /// The first free block of each size; a free block begins with the pointer to the next one.
     @exclusivity(unchecked) private var free = InlineArray<64, UnsafeMutableRawPointer?>(repeating: nil)
     @exclusivity(unchecked) private var kept = 0
+
+    private static let spareLimit = 256
+    @exclusivity(unchecked) private var spares: [HTTP2Stream] = []
 
     deinit {
         for list in 0..<Self.listCount {
@@ -46,6 +49,18 @@ final class SessionMemory {
             },
             realloc: { block, size, user in SessionMemory.with(user) { $0.reallocate(block, size) } }
         )
+    }
+
+    /// A stream that a peer opens.
+    func stream(id: Int32, connection: HTTP2Connection) -> HTTP2Stream {
+        guard let stream = spares.popLast() else { return HTTP2Stream(id: id, connection: connection) }
+        stream.renew(id: id, connection: connection)
+        return stream
+    }
+
+    /// Takes a stream that was answered at once and is closed, and that its connection has let go.
+    func keep(_ stream: consuming HTTP2Stream) {
+        if spares.count < Self.spareLimit, isKnownUniquelyReferenced(&stream) { spares.append(stream) }
     }
 
     /// Calls the memory, which its sessions' connections hold, without another reference to it.

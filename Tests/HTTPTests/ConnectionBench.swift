@@ -78,11 +78,13 @@ extension ConnectionBench<HTTP1Connection> {
 extension ConnectionBench<HTTP2Connection> {
     static func http2(
         _ role: HTTP2Connection.Role,
+        immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits = HTTPLimits(),
         bodies: BodyBudget? = nil
     ) throws -> ConnectionBench {
         let connection = HTTP2Connection(
             role: role,
+            immediate: immediate,
             limits: limits,
             scratch: SendScratch(),
             memory: SessionMemory(),

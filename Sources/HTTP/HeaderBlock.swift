@@ -6,6 +6,8 @@ import Glibc
 /// fields becomes a string. The size and the number of the fields, which nghttp2 does not bound, are bounded here;
 /// ``RequestRules`` has the syntax of a request, nghttp2 that of a response.
 struct HeaderBlock: ~Copyable {
+    typealias Text = UnsafeBufferPointer<UInt8>
+
     /// The memory, of which the first ``count`` bytes are used. For each field the length of its name, that of its
     /// value (4 bytes each), name and value.
     private var memory: UnsafeMutableRawPointer?
@@ -19,6 +21,15 @@ struct HeaderBlock: ~Copyable {
     /// Most lists are shorter, and no more stays with an idle connection.
     private static let usualCount = 512
 
+    init() {}
+
+    /// A list of the same fields, in no more memory than it needs.
+    init(_ other: borrowing HeaderBlock) {
+        resize(to: other.count)
+        if let memory, let source = other.memory { memory.copyMemory(from: source, byteCount: other.count) }
+        (count, size, fieldCount) = (other.count, other.size, other.fieldCount)
+    }
+
     deinit { memory?.deallocate() }
 
     /// Starts another list in the same memory, unless that has become large.
@@ -28,12 +39,7 @@ struct HeaderBlock: ~Copyable {
     }
 
     /// Adds a field; false when the list is too large to be accepted.
-    mutating func append(
-        name: UnsafeBufferPointer<UInt8>,
-        value: UnsafeBufferPointer<UInt8>,
-        maxBytes: Int,
-        maxCount: Int
-    ) -> Bool {
+    mutating func append(name: Text, value: Text, maxBytes: Int, maxCount: Int) -> Bool {
         size += name.count + value.count + 32
         if name.first != UInt8(ascii: ":") { fieldCount += 1 }
         guard size <= maxBytes, fieldCount <= maxCount else { return false }
@@ -58,100 +64,57 @@ struct HeaderBlock: ~Copyable {
         (memory, capacity) = (resized, length)
     }
 
-    private var all: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
-
-    /// The bytes of the list, which tell it from any other.
-    var bytes: [UInt8] { Array(all) }
-
-    /// Whether the list consists of these bytes.
-    func equals(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count == count, let memory else { return bytes.count == count }
-        return bytes.withUnsafeBytes { other in
-            other.baseAddress.map { memcmp(memory, $0, count) == 0 } ?? true
-        }
+    /// Whether the lists have the same fields in the same order.
+    func equals(_ other: borrowing HeaderBlock) -> Bool {
+        guard count == other.count, let memory, let otherMemory = other.memory else { return count == other.count }
+        return memcmp(memory, otherMemory, count) == 0
     }
 
     /// Adds the first fields of another list, which was accepted.
-    mutating func append(fields: Int, of bytes: [UInt8]) {
-        bytes.withUnsafeBytes { all in
-            for range in Self.ranges(in: all).prefix(fields) {
-                let (name, value) = Self.field(in: all, range)
-                name.withMemoryRebound(to: UInt8.self) { name in
-                    value.withMemoryRebound(to: UInt8.self) { value in
-                        _ = append(name: name, value: value, maxBytes: .max, maxCount: .max)
-                    }
-                }
-            }
+    mutating func append(_ other: borrowing HeaderBlock, fields: Int) {
+        var left = fields
+        _ = other.allSatisfy { name, value in
+            guard left > 0 else { return false }
+            left -= 1
+            return append(name: name, value: value, maxBytes: .max, maxCount: .max)
+        }
+    }
+
+    /// Visits the fields in their order. The pointers are good as long as the list is there and does not change.
+    func visitAll(_ visit: (_ name: Text, _ value: Text) -> Void) {
+        _ = allSatisfy { name, value in
+            visit(name, value)
+            return true
         }
     }
 
     /// Whether all fields, in their order, satisfy the predicate.
-    func allSatisfy(
-        _ predicate: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Bool
-    ) -> Bool {
+    func allSatisfy(_ predicate: (_ name: Text, _ value: Text) -> Bool) -> Bool {
+        guard let memory else { return true }
         var offset = 0
         while offset < count {
-            let (name, value) = Self.field(in: all, offset..<count)
-            offset += Self.prefixLength + name.count + value.count
-            guard predicate(name.assumingMemoryBound(to: UInt8.self), value.assumingMemoryBound(to: UInt8.self)) else {
-                return false
-            }
+            let field = memory + offset
+            let nameLength = Int(field.loadUnaligned(as: UInt32.self))
+            let valueLength = Int(field.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            let text = (field + Self.prefixLength).assumingMemoryBound(to: UInt8.self)
+            let name = Text(start: text, count: nameLength)
+            guard predicate(name, Text(start: text + nameLength, count: valueLength)) else { return false }
+            offset += Self.prefixLength + nameLength + valueLength
         }
         return true
     }
 
-    /// Where each field is in the bytes of a list.
-    static func ranges(in bytes: UnsafeRawBufferPointer) -> [Range<Int>] {
-        var (ranges, offset) = ([Range<Int>](), 0)
-        while offset < bytes.count {
-            let start = offset
-            let (name, value) = field(in: bytes, start..<bytes.count)
-            offset = start + prefixLength + name.count + value.count
-            ranges.append(start..<offset)
-        }
-        return ranges
-    }
-
-    /// The name and the value of the field that the range begins with.
-    private static func field(
-        in bytes: UnsafeRawBufferPointer,
-        _ range: Range<Int>
-    ) -> (name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        let nameLength = Int(bytes.loadUnaligned(fromByteOffset: range.lowerBound, as: UInt32.self))
-        let valueLength = Int(bytes.loadUnaligned(fromByteOffset: range.lowerBound + 4, as: UInt32.self))
-        let nameStart = range.lowerBound + prefixLength
-        let nameEnd = nameStart + nameLength
-        return (
-            UnsafeRawBufferPointer(rebasing: bytes[nameStart..<nameEnd]),
-            UnsafeRawBufferPointer(rebasing: bytes[nameEnd..<nameEnd + valueLength])
-        )
-    }
-
-    /// Whether the field at `range` in the bytes of a list has this name and this value.
-    static func equals(
-        _ bytes: UnsafeRawBufferPointer,
-        in range: Range<Int>,
-        name: UnsafeBufferPointer<UInt8>,
-        value: UnsafeBufferPointer<UInt8>
-    ) -> Bool {
-        let known = field(in: bytes, range)
-        return equals(known.name, name) && equals(known.value, value)
-    }
-
-    private static func equals(_ bytes: UnsafeRawBufferPointer, _ other: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard bytes.count == other.count else { return false }
-        guard let first = bytes.baseAddress, let second = other.baseAddress else { return true }
-        return memcmp(first, second, bytes.count) == 0
+    static func equals(_ text: Text, _ other: Text) -> Bool {
+        guard text.count == other.count else { return false }
+        guard let first = text.baseAddress, let second = other.baseAddress else { return true }
+        return memcmp(first, second, text.count) == 0
     }
 
     /// The list as strings; ill-formed UTF-8 is replaced, see RFC 9110 section 5.5 on obs-text.
     func decoded() -> HeaderList {
         var list = HeaderList()
         list.headers.reserveCapacity(fieldCount)
-        for range in Self.ranges(in: all) {
-            let (name, value) = Self.field(in: all, range)
-            list.add(name: name, value: String(decoding: value, as: UTF8.self))
-        }
+        visitAll { list.add(name: $0, value: String(decoding: $1, as: UTF8.self)) }
         return list
     }
 }
@@ -166,7 +129,7 @@ struct HeaderList {
     private(set) var status = 0
     var headers = HTTPHeaders()
 
-    fileprivate mutating func add(name: UnsafeRawBufferPointer, value: String) {
+    fileprivate mutating func add(name: HeaderBlock.Text, value: String) {
         guard name.first == UInt8(ascii: ":") else {
             return headers.append(lowercased: String(decoding: name, as: UTF8.self), value)
         }

@@ -49,7 +49,7 @@ struct RequestHeadCache {
             if let head = latest._withUnsafeGuaranteedRef({ $0.end == expected ? $0.head : nil }) { return head }
             giveUp(for: &block)
         }
-        for index in entries.indices where block.equals(entries[index].bytes) {
+        for index in entries.indices where block.equals(entries[index].block) {
             latest = .passUnretained(entries[index])
             return entries[index].head
         }
@@ -58,7 +58,7 @@ struct RequestHeadCache {
 
     private mutating func giveUp(for block: inout HeaderBlock) {
         if let expected, let known = latest?.takeUnretainedValue() {
-            block.append(fields: expected - known.fields, of: known.bytes)
+            block.append(known.block, fields: expected - known.fields)
         }
         expected = nil
     }
@@ -66,7 +66,7 @@ struct RequestHeadCache {
     /// Keeps what a header list means, unless it is unusually long.
     mutating func keep(_ head: RequestHead, of block: borrowing HeaderBlock) {
         guard block.count <= Self.maxBytes else { return }
-        let entry = KnownHead(head, bytes: block.bytes)
+        let entry = KnownHead(head, block)
         latest = .passUnretained(entry)
         guard entries.count == Self.capacity else { return entries.append(entry) }
         entries[oldest] = entry
@@ -90,43 +90,51 @@ struct ReceivedField {
         (self.name, self.value) = (name, value)
     }
 
-    var nameText: UnsafeBufferPointer<UInt8> { Self.text(name) }
-    var valueText: UnsafeBufferPointer<UInt8> { Self.text(value) }
+    var nameText: HeaderBlock.Text { Self.text(name) }
+    var valueText: HeaderBlock.Text { Self.text(value) }
 
-    private static func text(_ buffer: OpaquePointer) -> UnsafeBufferPointer<UInt8> {
+    private static func text(_ buffer: OpaquePointer) -> HeaderBlock.Text {
         let text = nghttp2_rcbuf_get_buf(buffer)
-        return UnsafeBufferPointer(start: text.base, count: text.len)
+        return HeaderBlock.Text(start: text.base, count: text.len)
     }
 }
 
 /// A field of a header list that came.
 private struct KnownField {
-    /// Where it is in the bytes of the list.
-    let range: Range<Int>
+    /// In the bytes of the list.
+    let nameText: HeaderBlock.Text
+    let valueText: HeaderBlock.Text
     /// Its memory, held from the second time on that the field came.
     var name: OpaquePointer?
     var value: OpaquePointer?
 
     func isMemory(of field: ReceivedField) -> Bool { name == field.name && value == field.value }
+
+    func isText(of field: ReceivedField) -> Bool {
+        // Most names are in a table, even where the value is not.
+        (name == field.name || HeaderBlock.equals(nameText, field.nameText))
+            && HeaderBlock.equals(valueText, field.valueText)
+    }
 }
 
 /// A header list that came, and what it means; loop-bound.
 private final class KnownHead {
     let head: RequestHead
-    /// The list as ``HeaderBlock`` lays it out.
-    let bytes: [UInt8]
+    let block: HeaderBlock
     /// Its fields, and one more that no field is equal to.
     let fields: UnsafeMutablePointer<KnownField>
     let end: UnsafeMutablePointer<KnownField>
 
-    init(_ head: RequestHead, bytes: [UInt8]) {
-        let ranges = bytes.withUnsafeBytes { HeaderBlock.ranges(in: $0) }
+    init(_ head: RequestHead, _ block: borrowing HeaderBlock) {
         self.head = head
-        self.bytes = bytes
-        fields = .allocate(capacity: ranges.count + 1)
-        end = fields + ranges.count
-        for (index, range) in ranges.enumerated() { (fields + index).initialize(to: KnownField(range: range)) }
-        end.initialize(to: KnownField(range: bytes.count..<bytes.count))
+        self.block = HeaderBlock(block)
+        var known: [KnownField] = []
+        self.block.visitAll { known.append(KnownField(nameText: $0, valueText: $1)) }
+        let nothing = HeaderBlock.Text(start: nil, count: 0)
+        fields = .allocate(capacity: known.count + 1)
+        end = fields + known.count
+        fields.initialize(from: known, count: known.count)
+        end.initialize(to: KnownField(nameText: nothing, valueText: nothing))
     }
 
     deinit {
@@ -139,17 +147,14 @@ private final class KnownHead {
 
     /// Whether a known field is equal to this one.
     func hasText(of field: ReceivedField, at known: UnsafeMutablePointer<KnownField>) -> Bool {
-        guard known < end else { return false }
-        let isEqual = bytes.withUnsafeBytes {
-            HeaderBlock.equals($0, in: known.pointee.range, name: field.nameText, value: field.valueText)
-        }
+        guard known < end, known.pointee.isText(of: field) else { return false }
         // Once only: a text that is in no table has other memory each time.
-        if isEqual, known.pointee.name == nil {
+        if known.pointee.name == nil {
             nghttp2_rcbuf_incref(field.name)
             nghttp2_rcbuf_incref(field.value)
             (known.pointee.name, known.pointee.value) = (field.name, field.value)
         }
-        return isEqual
+        return true
     }
 }
 

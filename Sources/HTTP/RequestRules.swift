@@ -7,7 +7,7 @@ import Glibc
 /// of a unary call. A server's connection asks here instead, and only about a list that it does not know already. What
 /// characters a name or a value may have is still nghttp2's to say.
 struct RequestRules {
-    typealias Text = UnsafeBufferPointer<UInt8>
+    typealias Text = HeaderBlock.Text
 
     private let isTrailers: Bool
     private var seen = Seen()

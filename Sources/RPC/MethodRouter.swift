@@ -8,10 +8,11 @@ public import NIOCore
 /// handlers. Every handler begins on the event loop of the call.
 public struct MethodRouter: Sendable {
     typealias LocalHandler = @Sendable (RawSpan, CallContext) throws -> ByteBuffer
+    typealias UnaryHandler = @Sendable (ByteBuffer, CallContext) async throws -> Reply
 
     enum Method: Sendable {
         case local(LocalHandler)
-        case unary(UnaryCall.Handler)
+        case unary(UnaryHandler)
         case serverStreaming(@Sendable (ByteBuffer, CallContext, ServerStream) -> Void)
         case streaming(StreamingCall.Handler)
     }
@@ -152,12 +153,9 @@ public struct MethodRouter: Sendable {
         let limit = maxMessageBytes
         switch method {
         case .local(let handler):
-            let handler: UnaryCall.Handler = { message, context in
-                Reply(try message.withUnsafeReadableBytes { try handler($0.bytes, context) })
-            }
-            UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
+            UnaryCall(exchange, options, limit: limit, logger: logger, handler: .local(handler)).start()
         case .unary(let handler):
-            UnaryCall(exchange, options, limit: limit, logger: logger, handler: handler).start()
+            UnaryCall(exchange, options, limit: limit, logger: logger, handler: .task(handler)).start()
         case .serverStreaming(let handler):
             let stream = ServerStream(exchange, options)
             stream.readMessage(options, limit: limit) { message, request in

@@ -7,7 +7,11 @@ import NIOCore
 /// An asynchronous handler starts on the event loop itself and, if it never suspends, is through before the loop goes
 /// on. It is cancelled when the call ends without it: by a reset, a lost connection, or the deadline.
 final class UnaryCall {
-    typealias Handler = @Sendable (ByteBuffer, CallContext) async throws -> Reply
+    enum Handler {
+        /// Has its reply at once.
+        case local(MethodRouter.LocalHandler)
+        case task(MethodRouter.UnaryHandler)
+    }
 
     private let exchange: Exchange
     private let options: CallOptions
@@ -18,7 +22,7 @@ final class UnaryCall {
     private var timer: Scheduled<Void>?
     private var isDone = false
 
-    init(_ exchange: Exchange, _ options: CallOptions, limit: Int, logger: Logger, handler: @escaping Handler) {
+    init(_ exchange: Exchange, _ options: CallOptions, limit: Int, logger: Logger, handler: Handler) {
         self.exchange = exchange
         self.options = options
         self.logger = logger
@@ -54,14 +58,18 @@ final class UnaryCall {
 
     private func run(_ message: InboundMessage) {
         let context = CallContext(exchange.request, options, requestWasCompressed: message.wasCompressed)
-        let handler = self.handler
-        let call = NIOLoopBound(self, eventLoop: exchange.eventLoop)
-        task = exchange.eventLoop.begin {
-            try await handler(message.bytes, context)
-        } then: { result in
-            call.value.finish(result)
+        switch handler {
+        case .local(let handler):
+            finish(Result { Reply(try message.bytes.withUnsafeReadableBytes { try handler($0.bytes, context) }) })
+        case .task(let handler):
+            let call = NIOLoopBound(self, eventLoop: exchange.eventLoop)
+            task = exchange.eventLoop.begin {
+                try await handler(message.bytes, context)
+            } then: { result in
+                call.value.finish(result)
+            }
+            if isDone { task = nil }
         }
-        if isDone { task = nil }
     }
 
     private func finish(_ result: Result<Reply, any Error>) {

@@ -34,6 +34,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var delivering: [Unmanaged<HTTP2Stream>] = []
     /// Bytes that wait to be sent on all streams.
     @exclusivity(unchecked) var unsent = 0
+    @exclusivity(unchecked) private var writeSize = WriteSize()
 
     private let role: Role
     /// Of a server: asked for an answer to each request that has arrived whole, before the handler is.
@@ -78,6 +79,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) var silence: SilenceWatch?
     /// PINGs that the peer has not acknowledged.
     private var openPings = 0
+    private var socketWatch = SocketWatch()
     private var openedAt: NIODeadline?
     private var idleSince: NIODeadline?
     /// Whether the peer has begun to speak HTTP/2.
@@ -524,27 +526,28 @@ extension HTTP2Connection {
         guard !isBusy, !isReading else { return }
         isBusy = true
         // A stream that is refilled as fast as it drains must not keep the loop from its other connections.
-        var rounds = 16
-        while rounds > 0, let context, context.channel.isWritable, sendOnce(context) || !touched.isEmpty {
+        var allowance = WriteSize.largest
+        while allowance > 0, let context, context.channel.isWritable {
+            let sent = sendOnce(context)
+            guard sent > 0 || !touched.isEmpty else { break }
+            allowance -= max(sent, WriteSize.usual)
             // A reset that the peer has provoked was perhaps one too many.
             terminateIfViolated()
             if shutdown.takeProbe() { ping() }
             deliver()
-            rounds -= 1
         }
         isBusy = false
         closeIfDone()
-        if rounds == 0 { scheduleFlush() }
+        if allowance <= 0 { scheduleFlush() }
     }
 
-    /// Fills the shared buffer once and writes it. False when there was nothing to send.
-    private func sendOnce(_ context: ChannelHandlerContext) -> Bool {
-        guard let session else { return false }
+    /// Writes what is ready, up to about the present size of a write, and returns how many bytes those were.
+    private func sendOnce(_ context: ChannelHandlerContext) -> Int {
+        guard let session else { return 0 }
         var failed = false
-        scratch.buffer.clear(minimumCapacity: SendScratch.capacity)
-        scratch.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: SendScratch.capacity) { target in
+        let bytes = scratch.fill(writeSize) { target in
             var filled = 0
-            while filled < SendScratch.flushSize {
+            while filled < writeSize.bytes {
                 var bytes: UnsafePointer<UInt8>?
                 let count = nghttp2_session_mem_send(session, &bytes)
                 guard count > 0, let bytes, filled + count <= target.count else {
@@ -555,25 +558,27 @@ extension HTTP2Connection {
                     .copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: count))
                 filled += count
             }
+            if advertisesStreamLimit { advertiseLimit(in: UnsafeMutableRawBufferPointer(rebasing: target[..<filled])) }
             return filled
         }
-        if advertisesStreamLimit { advertiseLimit() }
         if failed { context.close(promise: nil) }
-        guard scratch.buffer.readableBytes > 0 else { return false }
-        context.writeAndFlush(wrapOutboundOut(scratch.buffer), promise: nil)
-        return !failed
+        let count = bytes.readableBytes
+        guard count > 0 else { return 0 }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        writeSize.adapt(to: count, wasTaken: context.channel.isWritable)
+        return failed ? 0 : count
     }
 
     /// Puts the limit that is meant for the peer into the first frame sent, which is SETTINGS.
-    private func advertiseLimit() {
-        guard scratch.buffer.readableBytes > 9 else { return }
+    private func advertiseLimit(in frames: UnsafeMutableRawBufferPointer) {
+        guard frames.count > 9 else { return }
         advertisesStreamLimit = false
-        let start = scratch.buffer.readerIndex
-        let length = scratch.buffer.getInteger(at: start + 1, as: UInt16.self) ?? 0
+        let end = 9 + Int(frames[1]) << 8 + Int(frames[2])
         let limit = UInt16(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue)
-        for entry in stride(from: start + 9, to: start + 9 + Int(length), by: 6)
-        where scratch.buffer.getInteger(at: entry, as: UInt16.self) == limit {
-            scratch.buffer.setInteger(UInt32(clamping: limits.maxConcurrentStreams), at: entry + 2)
+        for entry in stride(from: 9, to: end, by: 6)
+        where UInt16(bigEndian: frames.loadUnaligned(fromByteOffset: entry, as: UInt16.self)) == limit {
+            let value = UInt32(clamping: limits.maxConcurrentStreams).bigEndian
+            frames.storeBytes(of: value, toByteOffset: entry + 2, as: UInt32.self)
         }
     }
 
@@ -695,6 +700,7 @@ extension HTTP2Connection: ServerConnection {
             return close()
         }
         guard sweepSilence(now: now) else { return }
+        guard sweepSocket(now: now) else { return }
         sweepShutdown()
         sweepHeaders(now: now)
         sweepIdle(now: now)
@@ -715,6 +721,15 @@ extension HTTP2Connection: ServerConnection {
     func hasWindow(_ id: Int32) -> Bool {
         guard let session else { return false }
         return nghttp2_session_get_stream_remote_window_size(session, id) > 0
+    }
+
+    /// Closes a connection whose socket takes nothing; false then.
+    private func sweepSocket(now: NIODeadline) -> Bool {
+        let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        guard socketWatch.isOverdue(waiting: waiting ?? 0, at: now, limit: stallTimeout) else { return true }
+        note(.stall)
+        close()
+        return false
     }
 
     private func sweepShutdown() {

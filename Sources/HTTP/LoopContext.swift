@@ -9,17 +9,6 @@ protocol ServerConnection: AnyObject {
     func close()
 }
 
-/// The buffer in which one loop's connections frame what they send, one after another.
-final class SendScratch {
-    /// One write is made for about this much: three full frames, and never more than TCP hands on as one segment (64 KiB
-    /// with its headers), as a fourth frame would end in a second segment of a few bytes.
-    static let flushSize = 48_000
-    /// Leaves room for a whole frame after the last one that began below `flushSize`.
-    static let capacity = flushSize + 16 * 1024 + 256
-
-    var buffer = ByteBuffer()
-}
-
 /// What the connections of one event loop share; loop-bound.
 final class LoopContext {
     let eventLoop: any EventLoop

@@ -6,6 +6,7 @@ rapid reset, provoked resets, CONTINUATION, HPACK bomb, floods      test_flood
 header list of 12 and of 17 KB                                      test_header_lists
 streams above the limit                                             test_streams_above_the_limit; http2/5.1.2/1
 window 0 and large replies                                          test_replies_that_are_not_read, test_a_log_that_is_not_read
+replies that the socket does not take                               test_a_socket_that_is_not_read
 silent connection, half a preface, half-open stream                 test_connections_that_say_nothing, test_a_half_open_stream
 connections above the cap                                           test_connections_above_the_cap
 gRPC: sizes, framing, compression, encodings, timeouts, base64      test_grpc_call; RPCTests/ProtocolTests, CompressionTests
@@ -210,6 +211,21 @@ def test_replies_that_are_not_read(address, stubs, large_run):
         resets = [wire.until(lambda frame: frame.type in (RST_STREAM, GOAWAY)) for _ in range(40)]
         assert {reset.stream for reset in resets if reset.code == CANCEL} == set(range(1, 81, 2))
         assert wire.answers_ping()
+
+
+def test_a_socket_that_is_not_read(address, stubs, large_run):
+    """Windows without an end, and a peer that says all the while that it is there: what is held for it is let go."""
+    request = message(stubs.GetRunRequest(thread_id=large_run[0], run_id=large_run[1]).SerializeToString())
+    endless = 0x7FFF_FFFF
+    with Wire(address, preface=PREFACE + settings((INITIAL_WINDOW_SIZE, endless)) + window_update(endless - 65_535)) as wire:
+        for stream in range(1, 81, 2):
+            wire.send(headers(grpc_fields("/baud.v1.AgentService/GetRun"), stream, END_HEADERS), data(request, stream))
+        begin = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - begin < SHORT * 6:
+                wire.socket.sendall(ping())
+                time.sleep(0.1)
+        assert time.monotonic() - begin > SHORT / 2
 
 
 def test_a_log_that_is_not_read(gateway, address, large_run):

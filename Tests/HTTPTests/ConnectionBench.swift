@@ -9,6 +9,8 @@ final class ConnectionBench<Connection: AnyObject> {
     let connection: Connection
     private let channel = EmbeddedChannel()
     private(set) var sent: [UInt8] = []
+    /// The bytes of each write.
+    private(set) var writes: [Int] = []
 
     init(
         _ connection: Connection,
@@ -39,7 +41,10 @@ final class ConnectionBench<Connection: AnyObject> {
     /// Lets the loop do what is due.
     func run() throws {
         channel.embeddedEventLoop.run()
-        while let buffer = try channel.readOutbound(as: ByteBuffer.self) { sent += buffer.readableBytesView }
+        while let buffer = try channel.readOutbound(as: ByteBuffer.self) {
+            sent += buffer.readableBytesView
+            writes.append(buffer.readableBytes)
+        }
     }
 
     /// How often these bytes were sent.

@@ -53,6 +53,17 @@ import Testing
         return resets
     }
 
+    /// What DATA frames carry, one after the other.
+    static func payload(_ bytes: [UInt8]) -> [UInt8] {
+        var (payload, offset) = ([UInt8](), 0)
+        while offset + 9 <= bytes.count {
+            let end = offset + 9 + Int(bytes[offset]) << 16 + Int(bytes[offset + 1]) << 8 + Int(bytes[offset + 2])
+            if bytes[offset + 3] == 0 { payload += bytes[(offset + 9)..<end] }
+            offset = end
+        }
+        return payload
+    }
+
     // MARK: What is compared
 
     /// nghttp2 alone.

@@ -324,6 +324,18 @@ import Testing
     }
 }
 
+@Suite struct SocketWatchTests {
+    @Test func onlyWhatDoesNotMoveIsOverdue() {
+        var watch = SocketWatch()
+        let start = NIODeadline.uptimeNanoseconds(0)
+        func isOverdue(_ waiting: Int, after seconds: Int64) -> Bool {
+            watch.isOverdue(waiting: waiting, at: start + .seconds(seconds), limit: .seconds(3))
+        }
+        let results = [(5, 0), (5, 2), (4, 3), (4, 5), (0, 6), (4, 7), (4, 9), (4, 10)].map { isOverdue($0, after: $1) }
+        #expect(results == [false, false, false, false, false, false, false, true])
+    }
+}
+
 @Suite struct HeaderBlockWatchTests {
     @Test func aBlockThatStaysOpenIsOverdue() {
         var watch = HeaderBlockWatch()

@@ -1,0 +1,65 @@
+import NIOCore
+import Testing
+
+@testable import HTTP
+
+/// How much a connection writes at once.
+@Suite struct WriteSizeTests {
+    private static let frameRoom = 16 * 1024 + 256
+    /// SETTINGS_INITIAL_WINDOW_SIZE and a WINDOW_UPDATE, so that there is no end to what may be sent.
+    private static let endless =
+        HTTP2LimitTests.frame(4, stream: 0, [0, 4, 0x7F, 0xFF, 0xFF, 0xFF])
+        + HTTP2LimitTests.frame(8, stream: 0, [0x7F, 0xFF, 0, 0])
+
+    private func bench(body: Int) throws -> ConnectionBench<HTTP2Connection> {
+        let bench = try ConnectionBench.http2(
+            .server { $0.respond(ResponseHead(status: 200), body: ByteBuffer(repeating: 7, count: body)) }
+        )
+        try bench.receive(HTTP2LimitTests.preface + Self.endless)
+        return bench
+    }
+
+    private func get(_ stream: Int) -> [UInt8] {
+        HTTP2LimitTests.frame(1, flags: 5, stream: stream, HTTP2LimitTests.get)
+    }
+
+    @Test func growsWhileThePeerTakesIt() throws {
+        let bench = try bench(body: 6_000_000)
+        let before = bench.writes.count
+        try bench.receive(get(1))
+        let writes = bench.writes[before...]
+        #expect(writes.first.map { $0 < 65_536 } == true)
+        #expect(zip(writes, writes.dropFirst()).prefix(4).allSatisfy { $1 > $0 })
+        #expect(writes.max().map { $0 >= WriteSize.largest } == true)
+        #expect(writes.allSatisfy { $0 <= WriteSize.largest + Self.frameRoom })
+        let body = RequestRulesTests.payload(bench.sent)
+        #expect(body.count == 6_000_000 && body.allSatisfy { $0 == 7 })
+    }
+
+    @Test func isTheUsualAgainWhenThePeerTakesLess() {
+        var size = WriteSize()
+        for _ in 0..<3 { size.adapt(to: size.bytes, wasTaken: true) }
+        #expect(size.bytes == 8 * WriteSize.usual)
+        size.adapt(to: size.bytes / 2, wasTaken: true)
+        #expect(size.bytes == 8 * WriteSize.usual, "half as much is still much")
+        size.adapt(to: 100, wasTaken: true)
+        #expect(size.bytes == 4 * WriteSize.usual)
+        size.adapt(to: size.bytes, wasTaken: false)
+        #expect(size.bytes == WriteSize.usual)
+        size.adapt(to: 100, wasTaken: true)
+        #expect(size.bytes == WriteSize.usual)
+    }
+
+    @Test func isTheUsualForWhatIsShort() throws {
+        let bench = try bench(body: 2_000_000)
+        try bench.receive(get(1))
+        let large = bench.writes.count
+        for stream in stride(from: 3, to: 41, by: 2) {
+            try bench.receive(HTTP2LimitTests.frame(6, stream: 0, [0, 0, 0, 0, 0, 0, 0, UInt8(stream)]))
+        }
+        #expect(bench.writes[large...].allSatisfy { $0 < 100 })
+        let before = bench.writes.count
+        try bench.receive(get(41))
+        #expect(bench.writes[before] < 65_536, "so little came for so long that the size has gone down")
+    }
+}

@@ -147,8 +147,14 @@ public final class Exchange {
     /// - Returns: whether there is room for more; see ``isWritable``.
     @discardableResult
     public func write(count: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard let transport, response == .streaming else { return false }
-        return count > 0 ? transport.send(count: count, encode) : transport.isWritable
+        guard response == .streaming else { return false }
+        // Looked at in place: a copy of the transport would count references.
+        switch transport {
+        case .none: return false
+        case .http2(let stream) where count > 0 && count <= OutboundBody.joinedLength:
+            return stream._withUnsafeGuaranteedRef { $0.send(count: count, encode) }
+        case .some(let transport): return count > 0 ? transport.send(count: count, encode) : transport.isWritable
+        }
     }
 
     /// Ends a begun response. Trailers go out in HTTP/2, and in HTTP/1.1 as those of the chunked coding.

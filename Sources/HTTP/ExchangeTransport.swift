@@ -70,11 +70,8 @@ enum ExchangeTransport {
         }
     }
 
-    /// Queues a part of the body that `fill` writes in its place, and tells whether there is room for more.
+    /// Queues a part of the body that `fill` writes, and tells whether there is room for more.
     func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        if case .http2(let stream) = self, count <= OutboundBody.joinedLength {
-            return stream._withUnsafeGuaranteedRef { $0.send(count: count, fill) }
-        }
         var bytes = ByteBuffer()
         bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
             fill(UnsafeMutableRawBufferPointer(rebasing: target[..<count]))

@@ -41,7 +41,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let immediate: HTTPServer.ImmediateHandler?
     private let limits: HTTPLimits
     private let scratch: SendScratch
-    private let memory: SessionMemory
+    let memory: SessionMemory
     /// Nil on a client, which has no requests to keep.
     private let bodies: BodyBudget?
     private var refusals: RefusalLog?

@@ -405,7 +405,7 @@ extension HTTP2Stream {
         case .head(let head):
             send(head, contentLength: nil, endsStream: true)
         case .body(let head, let prefix, let bytes, let trailers):
-            outbound.append(bytes, after: prefix)
+            outbound.append(bytes, after: prefix, in: connection.memory)
             connection.unsent += outbound.count
             outboundTrailers = .prepared(trailers)
             outboundEnded = true
@@ -416,21 +416,29 @@ extension HTTP2Stream {
     /// Queues a part of the body, and tells whether there is room for more.
     func send(_ bytes: ByteBuffer, after prefix: BytePrefix) -> Bool {
         guard let link, !outboundEnded else { return false }
-        outbound.append(bytes, after: prefix)
-        return link._withUnsafeGuaranteedRef { queued(prefix.count + bytes.readableBytes, $0) }
+        return link._withUnsafeGuaranteedRef { connection in
+            let before = outbound.count
+            outbound.append(bytes, after: prefix, in: connection.memory)
+            return queued(after: before, connection)
+        }
     }
 
     /// Queues a part of the body, of at most ``OutboundBody/joinedLength`` bytes, which `fill` writes in its place; tells
     /// whether there is room for more.
     func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
         guard let link, !outboundEnded else { return false }
-        fill(outbound.join(count))
-        return link._withUnsafeGuaranteedRef { queued(count, $0) }
+        return link._withUnsafeGuaranteedRef { connection in
+            let before = outbound.count
+            fill(outbound.join(count, in: connection.memory))
+            return queued(after: before, connection)
+        }
     }
 
-    private func queued(_ count: Int, _ connection: HTTP2Connection) -> Bool {
-        connection.unsent += count
-        resume(connection)
+    /// - Parameter before: how many bytes waited then. If there were any, nghttp2 knows of them, and of what is behind them.
+    @inline(__always)
+    private func queued(after before: Int, _ connection: HTTP2Connection) -> Bool {
+        connection.unsent += outbound.count - before
+        if before == 0 { resume(connection) }
         let hasRoom = outbound.count < connection.streamWriteAhead
         if !hasRoom { awaitsRoom = true }
         return hasRoom

@@ -1,21 +1,29 @@
 /// Memory in which short messages of one stream wait, one behind another; loop-bound.
 final class MessageBlock {
+    /// The largest one, which fills a frame. Its memory is used again.
+    static let largestCapacity = 16 * 1024
+
     private let start: UnsafeMutableRawPointer
     private let capacity: Int
+    private let memory: SessionMemory
     /// What is filled and not yet taken.
     @exclusivity(unchecked) private var filled = 0..<0
 
-    init(capacity: Int) {
+    init(capacity: Int, in memory: SessionMemory) {
         self.capacity = capacity
-        start = .allocate(byteCount: capacity, alignment: MemoryLayout<UInt>.alignment)
+        self.memory = memory
+        start = memory.allocateBlock(capacity)
     }
 
-    deinit { start.deallocate() }
+    deinit { memory.releaseBlock(start, capacity) }
 
     /// Bytes that wait.
     var count: Int { filled.count }
     /// Bytes that can still be filled.
     var room: Int { capacity - filled.upperBound }
+
+    /// Whether less than a quarter was ever filled.
+    var isMostlyRoom: Bool { filled.upperBound < capacity / 4 }
 
     /// The next `length` bytes, to be filled by the caller; there is room for them.
     func append(_ length: Int) -> UnsafeMutableRawBufferPointer {

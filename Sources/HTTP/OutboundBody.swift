@@ -65,27 +65,30 @@ struct OutboundBody {
 
     /// Messages up to this length are joined.
     static let joinedLength = 1024
-    /// The largest block, which fills a frame. The first ones are smaller, for streams that never have much to send.
-    private static let blockCapacity = 16 * 1024
-
     /// What is to be taken from next.
     private var current = Piece()
     private var queue: [Piece] = []
     /// The first piece of the queue that is not taken.
-    private var first = 0
+    private var first = UInt32(0)
+    /// Of the next block: small for a stream that never has much to send.
+    private var blockCapacity = UInt32(Self.joinedLength)
     /// The last piece of all, if messages are being joined to it.
     private var open: MessageBlock?
     /// Bytes that wait.
     private(set) var count = 0
 
     /// - Parameter prefix: goes before the bytes. One that is not empty tells that they are this stream's alone.
-    mutating func append(_ bytes: consuming ByteBuffer, after prefix: BytePrefix = BytePrefix()) {
+    mutating func append(
+        _ bytes: consuming ByteBuffer,
+        after prefix: BytePrefix = BytePrefix(),
+        in memory: SessionMemory
+    ) {
         let length = prefix.count + bytes.readableBytes
         var prefix = prefix
         if count == 0, prefix.append(bytes) {
             (current, count) = (Piece(prefix), length)
         } else if count > 0, prefix.count > 0, length <= Self.joinedLength {
-            let target = join(length)
+            let target = join(length, in: memory)
             let start = prefix.take(into: target)
             bytes.withUnsafeReadableBytes {
                 UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyMemory(from: $0)
@@ -98,12 +101,15 @@ struct OutboundBody {
     }
 
     /// The place of a message of up to ``joinedLength`` bytes, to be filled by the caller.
-    mutating func join(_ length: Int) -> UnsafeMutableRawBufferPointer {
-        if let open, open.room >= length {
-            count += length
-            return open.append(length)
+    mutating func join(_ length: Int, in memory: SessionMemory) -> UnsafeMutableRawBufferPointer {
+        if let open {
+            if open.room >= length {
+                count += length
+                return open.append(length)
+            }
+            blockCapacity = min(2 * blockCapacity, UInt32(MessageBlock.largestCapacity))
         }
-        let block = MessageBlock(capacity: min(max(Self.joinedLength, 2 * count), Self.blockCapacity))
+        let block = MessageBlock(capacity: Int(blockCapacity), in: memory)
         append(Piece(block))
         open = block
         count += length
@@ -128,6 +134,7 @@ struct OutboundBody {
 
     mutating func removeAll() {
         if !current.isNothing { current = Piece() }
+        if let open, open.isMostlyRoom { blockCapacity = max(blockCapacity / 2, UInt32(Self.joinedLength)) }
         open = nil
         if !queue.isEmpty { queue = [] }
         (first, count) = (0, 0)
@@ -136,10 +143,10 @@ struct OutboundBody {
     /// Goes on to the next piece; the places of taken ones in the queue are let go in bulk.
     private mutating func advance() {
         current = Piece()
-        swap(&current, &queue[first])
+        swap(&current, &queue[Int(first)])
         first += 1
         if first >= 32, first * 2 >= queue.count {
-            queue.removeFirst(first)
+            queue.removeFirst(Int(first))
             first = 0
         }
     }

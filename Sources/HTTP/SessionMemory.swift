@@ -4,7 +4,8 @@ import Glibc
 /// The memory of the nghttp2 sessions of one event loop, and of streams that come and go at once; loop-bound.
 ///
 /// Every stream makes nghttp2 ask for the same dozen small blocks and give them back. Those are kept here in a list for
-/// each size, which costs a tenth of what `malloc` and `free` do. So are the objects of streams that were answered at once.
+/// each size, which costs a tenth of what `malloc` and `free` do. So are the objects of streams that were answered at once,
+/// and what messages of streams that send many wait in.
 final class SessionMemory {
     /// Blocks have multiples of 16 bytes, up to this.
     private static let largest = 16 * listCount
@@ -21,8 +22,11 @@ final class SessionMemory {
 
     private static let spareLimit = 256
     @exclusivity(unchecked) private var spares: [HTTP2Stream] = []
+    private static let spareBlockLimit = 64
+    @exclusivity(unchecked) private var spareBlocks: [UnsafeMutableRawPointer] = []
 
     deinit {
+        for block in spareBlocks { block.deallocate() }
         for list in 0..<Self.listCount {
             while let block = free[list] {
                 free[list] = block.load(as: UnsafeMutableRawPointer?.self)
@@ -61,6 +65,19 @@ final class SessionMemory {
     /// Takes a stream that was answered at once and is closed, and that its connection has let go.
     func keep(_ stream: consuming HTTP2Stream) {
         if spares.count < Self.spareLimit, isKnownUniquelyReferenced(&stream) { spares.append(stream) }
+    }
+
+    /// Memory for short messages that wait to be sent.
+    func allocateBlock(_ capacity: Int) -> UnsafeMutableRawPointer {
+        if capacity == MessageBlock.largestCapacity, let block = spareBlocks.popLast() { return block }
+        return .allocate(byteCount: capacity, alignment: MemoryLayout<UInt>.alignment)
+    }
+
+    func releaseBlock(_ block: UnsafeMutableRawPointer, _ capacity: Int) {
+        guard capacity == MessageBlock.largestCapacity, spareBlocks.count < Self.spareBlockLimit else {
+            return block.deallocate()
+        }
+        spareBlocks.append(block)
     }
 
     /// Calls the memory, which its sessions' connections hold, without another reference to it.

@@ -19,6 +19,7 @@ import Testing
     @Test(arguments: 1...5)
     func outboundBodyKeepsTheOrder(seed: UInt64) {
         var random = Random(state: seed)
+        let memory = SessionMemory()
         var body = OutboundBody()
         var (expected, out): ([UInt8], [UInt8]) = ([], [])
         for _ in 0..<500 {
@@ -26,14 +27,14 @@ import Testing
             let message = random.bytes(size)
             switch random.below(4) {
             case 0:
-                body.append(ByteBuffer(bytes: message))
+                body.append(ByteBuffer(bytes: message), in: memory)
                 expected += message
             case 1:
-                body.append(ByteBuffer(bytes: message), after: BytePrefix(0x0504_0302_01, count: 5))
+                body.append(ByteBuffer(bytes: message), after: BytePrefix(0x0504_0302_01, count: 5), in: memory)
                 expected += [1, 2, 3, 4, 5] + message
             case 2:
                 let short = message.prefix(OutboundBody.joinedLength)
-                body.join(short.count).copyBytes(from: short)
+                body.join(short.count, in: memory).copyBytes(from: short)
                 expected += short
             case _:
                 var frame = [UInt8](repeating: 0, count: [1, 300, 16_384].randomElement(using: &random) ?? 1)
@@ -49,8 +50,9 @@ import Testing
     }
 
     @Test func outboundBodyJoinsAndSplits() {
+        let memory = SessionMemory()
         var body = OutboundBody()
-        for size in [1, 0, 5, 3] { body.append(ByteBuffer(repeating: UInt8(size), count: size)) }
+        for size in [1, 0, 5, 3] { body.append(ByteBuffer(repeating: UInt8(size), count: size), in: memory) }
         #expect(body.count == 9)
         var out: [UInt8] = []
         for size in [2, 4, 100] {
@@ -63,9 +65,10 @@ import Testing
     }
 
     @Test func prefixGoesBeforeItsBufferThoughAFrameEndsInIt() {
+        let memory = SessionMemory()
         var body = OutboundBody()
-        body.append(ByteBuffer(bytes: [6, 7]), after: BytePrefix(0x05_04_03_02_01, count: 5))
-        body.append(ByteBuffer(), after: BytePrefix(0x08, count: 1))
+        body.append(ByteBuffer(bytes: [6, 7]), after: BytePrefix(0x05_04_03_02_01, count: 5), in: memory)
+        body.append(ByteBuffer(), after: BytePrefix(0x08, count: 1), in: memory)
         #expect(body.count == 8)
         var out: [UInt8] = []
         for size in [2, 4, 100] {
@@ -78,11 +81,12 @@ import Testing
     }
 
     @Test func outboundBodyLetsGoOfWhatIsSent() {
+        let memory = SessionMemory()
         var body = OutboundBody()
         var taken = 0
         for round in 0..<1_000 {
-            body.append(ByteBuffer(repeating: UInt8(truncatingIfNeeded: round), count: 10))
-            body.append(ByteBuffer(repeating: 1, count: 10))
+            body.append(ByteBuffer(repeating: UInt8(truncatingIfNeeded: round), count: 10), in: memory)
+            body.append(ByteBuffer(repeating: 1, count: 10), in: memory)
             var frame = [UInt8](repeating: 0, count: 15)
             taken += frame.withUnsafeMutableBytes { body.take(into: $0) }
         }
@@ -168,6 +172,43 @@ import Testing
         }
         #expect(memory.allocate(.max) == nil)
         memory.release(nil)
+    }
+
+    /// What a stream with much to send fills is used again; what one with little fills is not worth it.
+    @Test func blocksOfAFrameAreUsedAgain() {
+        let memory = SessionMemory()
+        let frame = memory.allocateBlock(MessageBlock.largestCapacity)
+        memory.releaseBlock(frame, MessageBlock.largestCapacity)
+        #expect(memory.allocateBlock(MessageBlock.largestCapacity) == frame)
+        memory.releaseBlock(frame, MessageBlock.largestCapacity)
+        var body = OutboundBody()
+        var filled = 0
+        func fill(_ count: Int) -> UnsafeMutableRawPointer? {
+            var first: UnsafeMutableRawPointer?
+            for _ in 0..<count {
+                let target = body.join(256, in: memory)
+                first = first ?? target.baseAddress
+                target.initializeMemory(as: UInt8.self, repeating: 1)
+                filled += 256
+            }
+            return first
+        }
+        func drain() {
+            var frame = [UInt8](repeating: 0, count: filled)
+            let count = frame.withUnsafeMutableBytes { body.take(into: $0) }
+            #expect(count == filled && frame.allSatisfy { $0 == 1 })
+            filled = 0
+        }
+        #expect(fill(1) != frame, "the first block of a stream is small")
+        _ = fill(100)
+        drain()
+        #expect(fill(1) == frame, "and a frame's after much was sent")
+        for _ in 0..<4 {
+            drain()
+            _ = fill(1)
+        }
+        drain()
+        #expect(fill(1) != frame, "until there is little to send for a while")
     }
 
     @Test func headerBlockIsBoundedAndUsedAgain() {

@@ -19,9 +19,9 @@ struct FrameWatch {
 
     /// Bytes up to the next frame's header; at first there is the connection preface.
     private var distance = 24
-    /// The header as far as it has come, and how much of it that is.
-    private var header: UInt128 = 0
-    private var headerCount = 0
+    /// A header that has come in part, and how much of it that is.
+    private var partialHeader: UInt128 = 0
+    private var partialCount = 0
 
     /// The newest stream that the client has opened.
     private var newest: Int32 = -1
@@ -32,52 +32,74 @@ struct FrameWatch {
     private var ended = InlineArray<16, Int32>(repeating: -1)
     private var nextEnded = 0
 
+    /// RFC 9113 section 4.1.
+    private struct Header {
+        let length: Int
+        let type: UInt8
+        let flags: UInt8
+        let stream: Int32
+
+        /// - Parameters:
+        ///   - start: the first eight bytes, the first of all as the highest.
+        ///   - last: the ninth.
+        init(_ start: UInt64, _ last: UInt8) {
+            length = Int(start >> 40)
+            type = UInt8(truncatingIfNeeded: start >> 32)
+            flags = UInt8(truncatingIfNeeded: start >> 24)
+            stream = Int32(truncatingIfNeeded: (start << 8 | UInt64(last)) & 0x7FFF_FFFF)
+        }
+    }
+
     /// Looks at the next bytes of the connection, wherever they are cut.
     mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Findings {
         var findings = Findings()
         var offset = 0
-        while offset < bytes.count {
-            let step = min(distance, bytes.count - offset)
-            distance -= step
-            offset += step
-            guard readHeader(bytes, &offset) else { break }
-            distance = Int(truncatingIfNeeded: header >> 48) & 0xFF_FFFF
-            examine(payload: UnsafeRawBufferPointer(rebasing: bytes[offset...]), &findings)
+        while bytes.count - offset > distance {
+            offset += distance
+            distance = 0
+            guard let header = readHeader(bytes, &offset) else { return findings }
+            distance = header.length
+            examine(header, bytes, payload: offset, &findings)
         }
+        distance -= bytes.count - offset
         return findings
     }
 
-    /// Whether the header is complete; what there is of it has been read.
-    private mutating func readHeader(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Bool {
-        if headerCount == 0, bytes.count - offset >= Self.headerLength {
-            let most = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            header = UInt128(most) << 8 | UInt128(bytes[offset + 8])
-            offset += Self.headerLength
-            return true
+    /// The next header, if it is complete; what there is of it has been read.
+    private mutating func readHeader(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Header? {
+        if partialCount == 0, bytes.count - offset >= Self.headerLength {
+            defer { offset += Self.headerLength }
+            let start = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            return Header(UInt64(bigEndian: start), bytes[offset + 8])
         }
-        while headerCount < Self.headerLength, offset < bytes.count {
-            header = header << 8 | UInt128(bytes[offset])
-            headerCount += 1
+        while partialCount < Self.headerLength, offset < bytes.count {
+            partialHeader = partialHeader << 8 | UInt128(bytes[offset])
+            partialCount += 1
             offset += 1
         }
-        guard headerCount == Self.headerLength else { return false }
-        headerCount = 0
-        return true
+        guard partialCount == Self.headerLength else { return nil }
+        partialCount = 0
+        return Header(UInt64(truncatingIfNeeded: partialHeader >> 8), UInt8(truncatingIfNeeded: partialHeader))
     }
 
-    /// - Parameter payload: begins with as much of the frame's payload as has come.
-    private mutating func examine(payload: UnsafeRawBufferPointer, _ findings: inout Findings) {
-        let stream = Int32(truncatingIfNeeded: header & 0x7FFF_FFFF)
-        let flags = UInt8(truncatingIfNeeded: header >> 32)
-        switch UInt8(truncatingIfNeeded: header >> 40) {
+    /// - Parameter payload: where in the bytes the frame's payload begins, of which perhaps not all has come.
+    private mutating func examine(
+        _ header: Header,
+        _ bytes: UnsafeRawBufferPointer,
+        payload: Int,
+        _ findings: inout Findings
+    ) {
+        switch header.type {
         case HTTP2Frame.headers, HTTP2Frame.data:
-            if let error = error(on: stream) { findings.error = error }
-            if flags & HTTP2Frame.endStreamOrAck != 0 { end(stream) }
+            if let error = error(on: header.stream) { findings.error = error }
+            if header.flags & HTTP2Frame.endStreamOrAck != 0 { end(header.stream) }
         case HTTP2Frame.reset:
-            end(stream)
+            end(header.stream)
         case HTTP2Frame.priority:
             findings.priorities += 1
-            if stream == 0 || dependency(payload) == stream { findings.error = NGHTTP2_PROTOCOL_ERROR.rawValue }
+            if header.stream == 0 || dependency(bytes, at: payload) == header.stream {
+                findings.error = NGHTTP2_PROTOCOL_ERROR.rawValue
+            }
         case _:
             break
         }
@@ -103,8 +125,9 @@ struct FrameWatch {
         nextEnded = (nextEnded + 1) % ended.count
     }
 
-    private func dependency(_ payload: UnsafeRawBufferPointer) -> Int32? {
-        guard payload.count >= 4 else { return nil }
-        return Int32(truncatingIfNeeded: payload.loadUnaligned(as: UInt32.self).bigEndian & 0x7FFF_FFFF)
+    private func dependency(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32? {
+        guard bytes.count - offset >= 4 else { return nil }
+        let stream = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        return Int32(truncatingIfNeeded: stream & 0x7FFF_FFFF)
     }
 }

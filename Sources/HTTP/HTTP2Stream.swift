@@ -288,17 +288,21 @@ extension HTTP2Stream {
 
     /// Sends what answers a request at once; false when there is nothing that does.
     private func answer(_ head: RequestHead, _ connection: HTTP2Connection) -> Bool {
-        var found =
-            switch data {
-            case .none: connection.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
-            case .borrowed(let bytes): connection.answer(head, body: bytes)
-            case .owned(let bytes): bytes.withUnsafeReadableBytes { connection.answer(head, body: $0) }
-            }
-        // Moved out, which an answer that is bound would not be.
-        guard let answer = found.take() else { return false }
+        guard let answer = immediateAnswer(head, connection) else { return false }
         data = .none
         send(answer, connection)
         return true
+    }
+
+    private func immediateAnswer(_ head: RequestHead, _ connection: HTTP2Connection) -> ImmediateAnswer? {
+        switch data {
+        case .none: return connection.answer(head, body: UnsafeRawBufferPointer(start: nil, count: 0))
+        case .borrowed(let bytes): return connection.answer(head, body: bytes)
+        case .owned(let bytes):
+            var answer: ImmediateAnswer?
+            bytes.withUnsafeReadableBytes { answer = connection.answer(head, body: $0) }
+            return answer
+        }
     }
 
     private func deliverInbound(_ events: Events) {
@@ -401,11 +405,11 @@ extension HTTP2Stream {
     /// Sends all of a response.
     private func send(_ answer: consuming ImmediateAnswer, _ connection: HTTP2Connection) {
         if let expiry = answer.expiry { connection.abort(id, at: expiry) }
-        switch answer.content {
+        switch consume answer.content {
         case .head(let head):
             send(head, contentLength: nil, endsStream: true)
         case .body(let head, let prefix, let bytes, let trailers):
-            outbound.append(bytes, after: prefix, in: connection.memory)
+            outbound.append(consume bytes, after: prefix, in: connection.memory)
             connection.unsent += outbound.count
             outboundTrailers = .prepared(trailers)
             outboundEnded = true

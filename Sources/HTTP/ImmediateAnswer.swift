@@ -1,8 +1,8 @@
 public import NIOCore
 
 /// What a server answers at once to a request that has arrived whole, without the objects of an ``Exchange``.
-public struct ImmediateAnswer {
-    enum Content {
+public struct ImmediateAnswer: ~Copyable {
+    enum Content: ~Copyable {
         case body(PreparedFields, BytePrefix, ByteBuffer, trailers: PreparedFields)
         case head(ResponseHead)
     }

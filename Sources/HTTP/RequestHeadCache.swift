@@ -110,6 +110,7 @@ private struct KnownField {
 
     func isMemory(of field: ReceivedField) -> Bool { name == field.name && value == field.value }
 
+    @inline(__always)
     func isText(of field: ReceivedField) -> Bool {
         // Most names are in a table, even where the value is not.
         (name == field.name || HeaderBlock.equals(nameText, field.nameText))
@@ -146,6 +147,7 @@ private final class KnownHead {
     }
 
     /// Whether a known field is equal to this one.
+    @inline(__always)
     func hasText(of field: ReceivedField, at known: UnsafeMutablePointer<KnownField>) -> Bool {
         guard known < end, known.pointee.isText(of: field) else { return false }
         // Once only: a text that is in no table has other memory each time.

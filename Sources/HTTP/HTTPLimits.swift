@@ -22,7 +22,8 @@ public struct HTTPLimits: Sendable, Equatable {
     /// Bytes a second of an HTTP/1 request's body, on average over ``headerTimeout``; a slower one is cut off. Default 100.
     public var minBodyRate = 100
     /// An exchange ends when for this long nothing arrives of a request that has no response yet, or nothing of a
-    /// response can be sent; sooner on a connection that leaves more than 4 MiB of responses unread. Default 60 s.
+    /// response can be sent; sooner on a connection that leaves more than 4 MiB of responses unread. A connection of HTTP/2
+    /// whose socket takes nothing for so long is closed. Default 60 s.
     public var stallTimeout = Duration.seconds(60)
     /// A connection without an exchange for this long is closed. Default 5 min.
     public var idleTimeout = Duration.seconds(300)

@@ -25,9 +25,14 @@ import Testing
                     return try await client.send(RedisCommand("GET", "k")).string
                 }
                 #expect(value == "before")
-                #expect(await events.next() == .gap("c"))
-                _ = try await client.send(RedisCommand("PUBLISH", "c", "m"))
-                #expect(await events.next() == .message("c", "m"))
+                var event = await events.next()
+                #expect(event == .gap("c"))
+                // The sentinels' word may come when the way was found without it, and ends the connection once more.
+                while event == .gap("c") {
+                    _ = try await client.send(RedisCommand("PUBLISH", "c", "m"))
+                    event = await events.next()
+                }
+                #expect(event == .message("c", "m"))
                 _ = try await client.send(RedisCommand("RPUSH", "l", "a"))
                 let reply = try await eventually {
                     try await blocking.send(RedisCommand("BLPOP", "l", 0), timeout: .seconds(5))

@@ -28,21 +28,17 @@ import Testing
     }
 
     private func responses(_ bytes: [UInt8]) -> [Int: Response] {
-        var (responses, offset) = ([Int: Response](), 0)
-        while offset + 9 <= bytes.count {
-            let length = Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
-            let (type, flags) = (bytes[offset + 3], bytes[offset + 4])
-            let stream = Int(bytes[offset + 7]) << 8 | Int(bytes[offset + 8])
-            switch type {
-            case 0: responses[stream, default: Response()].body += bytes[(offset + 9)..<(offset + 9 + length)]
-            case 1: responses[stream, default: Response()].headers += 1
-            case 3: responses[stream, default: Response()].wasReset = true
+        SentFrame.all(in: bytes).filter { $0.stream > 0 }.reduce(into: [:]) { responses, frame in
+            var response = responses[frame.stream] ?? Response()
+            switch frame.type {
+            case 0: response.body += frame.payload
+            case 1: response.headers += 1
+            case 3: response.wasReset = true
             case _: break
             }
-            if type < 2, flags & 1 != 0 { responses[stream, default: Response()].hasEnded = true }
-            offset += 9 + length
+            response.hasEnded = response.hasEnded || frame.endsStream
+            responses[frame.stream] = response
         }
-        return responses
     }
 
     private func request(_ path: String, stream: Int, isWhole: Bool) -> [UInt8] {

@@ -42,28 +42,6 @@ import Testing
         return bytes
     }
 
-    /// The streams that were reset, and with what (RFC 9113 section 6.4).
-    static func resets(_ bytes: [UInt8]) -> [Int: UInt8] {
-        var (resets, offset) = ([Int: UInt8](), 0)
-        while offset + 9 <= bytes.count {
-            let length = Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
-            if bytes[offset + 3] == 3 { resets[Int(bytes[offset + 8])] = bytes[offset + 12] }
-            offset += 9 + length
-        }
-        return resets
-    }
-
-    /// What DATA frames carry, one after the other.
-    static func payload(_ bytes: [UInt8]) -> [UInt8] {
-        var (payload, offset) = ([UInt8](), 0)
-        while offset + 9 <= bytes.count {
-            let end = offset + 9 + Int(bytes[offset]) << 16 + Int(bytes[offset + 1]) << 8 + Int(bytes[offset + 2])
-            if bytes[offset + 3] == 0 { payload += bytes[(offset + 9)..<end] }
-            offset = end
-        }
-        return payload
-    }
-
     // MARK: What is compared
 
     /// nghttp2 alone.
@@ -115,13 +93,13 @@ import Testing
         }
         for (stream, frames) in frames where !atOnce {
             // What follows a reset is answered as the connection likes.
-            for frame in frames where Self.resets(reference.sent)[stream] == nil {
+            for frame in frames where SentFrame.resets(in: reference.sent)[stream] == nil {
                 try bench.receive(frame)
                 reference.receive(frame)
             }
         }
-        let resets = Self.resets(reference.sent)
-        #expect(Self.resets(bench.sent) == resets, comment)
+        let resets = SentFrame.resets(in: reference.sent)
+        #expect(SentFrame.resets(in: bench.sent) == resets, comment)
         #expect(heads == reference.heads, comment)
         return resets.count
     }
@@ -215,7 +193,7 @@ import Testing
         try bench.receive(HTTP2LimitTests.preface)
         let request = Request(head: Self.usual[0], data: [5], trailers: [(name, "5")])
         try bench.receive(request.frames(on: 1).joined())
-        #expect(Self.resets(bench.sent) == [1: 1])
+        #expect(SentFrame.resets(in: bench.sent) == [1: 1])
     }
 
     @Test func trailersEndTheirStream() throws {
@@ -223,7 +201,7 @@ import Testing
         try bench.receive(HTTP2LimitTests.preface)
         try bench.receive(Request(head: Self.usual[0], data: [5, 0]).frames(on: 1).prefix(2).joined())
         try bench.receive(HTTP2LimitTests.frame(1, flags: 4, stream: 1, Self.encode([("a", "b")])))
-        #expect(Self.resets(bench.sent) == [1: 1])
+        #expect(SentFrame.resets(in: bench.sent) == [1: 1])
     }
 
     // MARK: Priority

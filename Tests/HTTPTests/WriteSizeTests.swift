@@ -32,7 +32,7 @@ import Testing
         #expect(zip(writes, writes.dropFirst()).prefix(2).allSatisfy { $1 > $0 })
         #expect(writes.max().map { $0 >= WriteSize.largest } == true)
         #expect(writes.allSatisfy { $0 <= WriteSize.largest + Self.frameRoom })
-        let body = RequestRulesTests.payload(bench.sent)
+        let body = SentFrame.data(in: bench.sent)
         #expect(body.count == 6_000_000 && body.allSatisfy { $0 == 7 })
     }
 

@@ -53,14 +53,7 @@ enum HTTP2Callbacks {
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
-            let header = HTTP2Callbacks.header(frame)
-            let code =
-                switch header.type {
-                case HTTP2Frame.reset: frame.pointee.rst_stream.error_code
-                case HTTP2Frame.goAway: frame.pointee.goaway.error_code
-                case _: 0 as UInt32
-                }
-            HTTP2Callbacks.call(user) { $0.sentFrame(header, code: code) }
+            HTTP2Callbacks.call(user) { $0.sentFrame(frame) }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, error, user in
@@ -94,7 +87,8 @@ enum HTTP2Callbacks {
     }
 
     /// The header that every member of the frame union begins with, without a copy of the union.
-    private static func header(_ frame: UnsafePointer<nghttp2_frame>) -> nghttp2_frame_hd {
+    @inline(__always)
+    static func header(_ frame: UnsafePointer<nghttp2_frame>) -> nghttp2_frame_hd {
         UnsafeRawPointer(frame).assumingMemoryBound(to: nghttp2_frame_hd.self).pointee
     }
 }

@@ -582,29 +582,42 @@ extension HTTP2Connection {
         }
     }
 
-    func sentFrame(_ header: nghttp2_frame_hd, code: UInt32) {
+    func sentFrame(_ frame: UnsafePointer<nghttp2_frame>) {
+        let header = HTTP2Callbacks.header(frame)
         switch header.type {
-        case HTTP2Frame.data, HTTP2Frame.headers:
-            if header.type == HTTP2Frame.data {
-                conduct.sentData()
-                hasSentData = true
-            }
-            // A client may end its side first, a server has no use for what follows its answer.
-            guard case .server = role, header.flags & HTTP2Frame.endStreamOrAck != 0 else { return }
-            withStream(header.stream_id) { $0.recordAnswered() }
+        case HTTP2Frame.headers:
+            sentPart(header)
+        case HTTP2Frame.data:
+            conduct.sentData()
+            hasSentData = true
+            sentPart(header)
         case HTTP2Frame.reset:
-            let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
-            if !isOwn { conduct.count(.provokedReset) }
-        // INTERNAL_ERROR is what nghttp2 says when the peer resets too many streams.
-        case HTTP2Frame.goAway
-        where [NGHTTP2_ENHANCE_YOUR_CALM.rawValue, NGHTTP2_INTERNAL_ERROR.rawValue].contains(code):
-            note(.flood)
-        case HTTP2Frame.goAway where code != NGHTTP2_NO_ERROR.rawValue:
-            note(.malformed)
+            sentReset(frame.pointee.rst_stream.error_code)
         case HTTP2Frame.goAway:
-            shutdown.sentGoAway()
+            sentGoAway(frame.pointee.goaway.error_code)
         case _:
             break
+        }
+    }
+
+    /// A client may end its side first, a server has no use for what follows its answer.
+    @inline(__always)
+    private func sentPart(_ header: nghttp2_frame_hd) {
+        guard header.flags & HTTP2Frame.endStreamOrAck != 0, case .server = role else { return }
+        withStream(header.stream_id) { $0.recordAnswered() }
+    }
+
+    private func sentReset(_ code: UInt32) {
+        let isOwn = code == NGHTTP2_NO_ERROR.rawValue || code == NGHTTP2_CANCEL.rawValue
+        if !isOwn { conduct.count(.provokedReset) }
+    }
+
+    private func sentGoAway(_ code: UInt32) {
+        switch code {
+        case NGHTTP2_NO_ERROR.rawValue: shutdown.sentGoAway()
+        // INTERNAL_ERROR is what nghttp2 says when the peer resets too many streams.
+        case NGHTTP2_ENHANCE_YOUR_CALM.rawValue, NGHTTP2_INTERNAL_ERROR.rawValue: note(.flood)
+        case _: note(.malformed)
         }
     }
 

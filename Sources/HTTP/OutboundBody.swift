@@ -65,6 +65,7 @@ struct OutboundBody {
 
     /// Messages up to this length are joined.
     static let joinedLength = 1024
+
     /// What is to be taken from next.
     private var current = Piece()
     private var queue: [Piece] = []

@@ -5,7 +5,8 @@ import RPC
 /// The methods that are measured. But for the health check their messages are plain bytes: a count in four bytes, most
 /// significant first, is what they are asked for; 256 bytes are what they stream.
 ///
-/// - `/bench.Bench/Stream`: as many messages as are asked for, each one made anew.
+/// - `/bench.Bench/Stream`: as many messages as are asked for, each one made anew when it can leave.
+/// - `/bench.Bench/Push`: the same, but made and queued as long as there is room for them.
 /// - `/bench.Bench/Join`: becomes one of the audience.
 /// - `/bench.Bench/FanOut`: sends everybody in the audience one shared message, as often as is asked for, and ends their
 ///   streams. It answers at once.
@@ -18,7 +19,14 @@ struct BenchService {
             guard service.isEmpty else { throw Status(.notFound, "there is no service \(service)") }
             return serving
         }
-        register("Stream", in: &router) { count, stream in Source(stream, count: count).pump() }
+        register("Stream", in: &router) { count, stream in
+            var count = count
+            stream.pull { writer in
+                while count > 0, writer.append(length: messageLength, fill) { count -= 1 }
+                if count == 0 { stream.finish(.ok) }
+            }
+        }
+        register("Push", in: &router) { count, stream in Pusher(stream, count: count).pump() }
         register("Join", in: &router) { _, stream in audience.value.join(stream) }
         register("FanOut", in: &router) { count, stream in
             audience.value.tell(times: count)
@@ -48,8 +56,12 @@ private let serving = ByteBuffer(bytes: HealthCheckResponse(status: .serving).se
 let messageLength = 256
 let messageByte = UInt8(ascii: ".")
 
-/// One stream and the messages that it is still to send, as fast as its reader takes them; loop-bound.
-private final class Source {
+private func fill(_ message: UnsafeMutableRawBufferPointer) {
+    message.initializeMemory(as: UInt8.self, repeating: messageByte)
+}
+
+/// One stream and the messages that it is still to push, as fast as its reader takes them; loop-bound.
+private final class Pusher {
     private let stream: ServerStream
     private var count: Int
 
@@ -64,7 +76,7 @@ private final class Source {
         var hasRoom = stream.isWritable
         while count > 0, hasRoom {
             count -= 1
-            hasRoom = stream.send(length: messageLength) { $0.initializeMemory(as: UInt8.self, repeating: messageByte) }
+            hasRoom = stream.send(ByteBuffer(repeating: messageByte, count: messageLength))
         }
         if count == 0 { stream.finish(.ok) }
     }

@@ -20,6 +20,8 @@ public final class Exchange {
         didSet { if isDraining, onDrain != nil { drainSoon() } }
     }
 
+    @exclusivity(unchecked) private var source: ((UnsafeMutableRawBufferPointer) -> Int)?
+
     /// Nil once closed, which is what makes every later call a no-op.
     @exclusivity(unchecked) private var transport: ExchangeTransport?
     @exclusivity(unchecked) private var body: InboundBody
@@ -139,22 +141,23 @@ public final class Exchange {
         return transport.send(bytes, after: prefix)
     }
 
-    /// Appends to a begun response, without a buffer of their own, bytes that are encoded where they wait to be sent.
+    /// Has `source` write to a begun response what the peer takes, when it takes it: the cheapest way to send much, and one
+    /// in which nothing waits.
     ///
-    /// - Parameters:
-    ///   - count: the number of bytes.
-    ///   - encode: fills all of them. It must not come back to the exchange.
-    /// - Returns: whether there is room for more; see ``isWritable``.
-    @discardableResult
-    public func write(count: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard response == .streaming else { return false }
-        // Looked at in place: a copy of the transport would count references.
-        switch transport {
-        case .none: return false
-        case .http2(let stream) where count > 0 && count <= OutboundBody.joinedLength:
-            return stream._withUnsafeGuaranteedRef { $0.send(count: count, encode) }
-        case .some(let transport): return count > 0 ? transport.send(count: count, encode) : transport.isWritable
-        }
+    /// The source is asked, in a later turn of the loop or at the end of this one, whenever more can leave and all that was
+    /// written is gone. It gets the very memory that is sent, fills it from its start, and returns how many bytes it has
+    /// written: none, if there are none now, after which it is asked again by ``resumePull()``. It may use the exchange: what
+    /// it writes there, and the end, go behind the bytes that it returns.
+    public func pull(from source: @escaping (UnsafeMutableRawBufferPointer) -> Int) {
+        guard let transport, response == .streaming else { return }
+        self.source = source
+        transport.pull()
+    }
+
+    /// Has the source asked again that had nothing. At other times it changes nothing.
+    public func resumePull() {
+        guard let transport, response == .streaming, source != nil else { return }
+        transport.pull()
     }
 
     /// Ends a begun response. Trailers go out in HTTP/2, and in HTTP/1.1 as those of the chunked coding.
@@ -202,6 +205,16 @@ extension Exchange {
         onWritable?()
     }
 
+    var isPulled: Bool { source != nil && response == .streaming }
+
+    /// Has the source write, if there is one, and returns how many bytes it has written.
+    func produce(into room: UnsafeMutableRawBufferPointer) -> Int {
+        guard response == .streaming, let source else { return 0 }
+        let count = source(room)
+        precondition(0...room.count ~= count, "a source has written \(count) bytes into \(room.count)")
+        return count
+    }
+
     func drain() {
         isDraining = true
         onDrain?()
@@ -218,7 +231,7 @@ extension Exchange {
         transport = nil
         response = .finished
         let onClose = self.onClose
-        (self.onClose, onWritable, onDrain) = (nil, nil, nil)
+        (self.onClose, onWritable, onDrain, source) = (nil, nil, nil, nil)
         body = InboundBody()
         letGo()
         onClose?(reason)

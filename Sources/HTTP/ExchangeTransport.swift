@@ -70,14 +70,12 @@ enum ExchangeTransport {
         }
     }
 
-    /// Queues a part of the body that `fill` writes, and tells whether there is room for more.
-    func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        var bytes = ByteBuffer()
-        bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
-            fill(UnsafeMutableRawBufferPointer(rebasing: target[..<count]))
-            return count
+    /// Asks the exchange's source from now on, or again, for what can leave.
+    func pull() {
+        switch self {
+        case .http1(let connection): connection.pull()
+        case .http2(let stream): stream._withUnsafeGuaranteedRef { $0.pull() }
         }
-        return send(bytes)
     }
 
     func sendEnd(trailers: HTTPHeaders?) {

@@ -15,7 +15,7 @@ struct FrameWatch {
         var priorities = 0
     }
 
-    private static let headerLength = 9
+    private static let headerLength = HTTP2Frame.headerLength
 
     /// Bytes up to the next frame's header; at first there is the connection preface.
     private var distance = 24

@@ -45,6 +45,8 @@ final class HTTP1Connection: ChannelInboundHandler {
     /// What waits for the flush, gathered: one write costs less than many small ones.
     private var outbound = ByteBuffer()
     private var isFlushScheduled = false
+    /// What a source sends by the way, while it is asked; nil at other times.
+    private var behind: BehindPull?
     private var isPaused = false
     /// Body bytes that were handed on and not consumed.
     private var unconsumed = 0
@@ -53,6 +55,14 @@ final class HTTP1Connection: ChannelInboundHandler {
     private var pace = BodyPace()
     private var progressed = true
     private var lastProgress = NIODeadline.uptimeNanoseconds(0)
+
+    private struct BehindPull {
+        var bytes = ByteBuffer()
+        private(set) var isEnd = false
+        private(set) var trailers: HTTPHeaders?
+
+        mutating func end(_ trailers: HTTPHeaders?) { (isEnd, self.trailers) = (true, trailers) }
+    }
 
     private enum Phase {
         case open
@@ -277,13 +287,39 @@ extension HTTP1Connection {
     }
 
     func send(_ bytes: ByteBuffer) {
+        guard behind == nil else {
+            behind?.bytes.writeImmutableBuffer(bytes)
+            return
+        }
         guard turn.framing == .chunked else { return write(bytes) }
         gather { HTTP1Encoder.writeChunkHead(length: bytes.readableBytes, to: &$0) }
         write(bytes)
         gather { $0.writeStaticString("\r\n") }
     }
 
+    /// Has the response's source write what can be sent now, in this connection's next turn.
+    func pull() {
+        context?.eventLoop.assumeIsolated().execute { self.pullNow() }
+    }
+
+    private func pullNow() {
+        while isWritable, behind == nil, let exchange, exchange.isPulled {
+            behind = BehindPull()
+            var bytes = ByteBuffer()
+            bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.outboundLimit) { exchange.produce(into: $0) }
+            guard let behind = behind.take() else { return }
+            if bytes.readableBytes > 0 { send(bytes) }
+            if behind.bytes.readableBytes > 0 { send(behind.bytes) }
+            if behind.isEnd { return sendEnd(trailers: behind.trailers) }
+            guard bytes.readableBytes > 0 else { return }
+        }
+    }
+
     func sendEnd(trailers: HTTPHeaders?) {
+        guard behind == nil else {
+            behind?.end(trailers)
+            return
+        }
         if turn.framing == .chunked { gather { HTTP1Encoder.writeLastChunk(trailers: trailers, to: &$0) } }
         responseEnded()
     }
@@ -348,7 +384,10 @@ extension HTTP1Connection {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         progressed = true
-        if context.channel.isWritable { exchange?.becameWritable() }
+        if context.channel.isWritable {
+            exchange?.becameWritable()
+            pullNow()
+        }
         context.fireChannelWritabilityChanged()
     }
 

@@ -56,6 +56,13 @@ enum HTTP2Callbacks {
             HTTP2Callbacks.call(user) { $0.sentFrame(frame) }
             return 0
         }
+        nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, _, _, user in
+            guard let frame, let header else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
+            let bytes = UnsafeRawBufferPointer(start: header, count: HTTP2Frame.headerLength)
+            let payload = HTTP2Callbacks.header(frame).length
+            return HTTP2Callbacks.call(user) { $0.completeFrame(bytes, payload: payload) }
+                ?? NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+        }
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, error, user in
             guard let frame else { return 0 }
             let header = HTTP2Callbacks.header(frame)
@@ -95,6 +102,9 @@ enum HTTP2Callbacks {
 
 /// Frame types (RFC 9113 section 6) as the frame header has them.
 enum HTTP2Frame {
+    /// In bytes (RFC 9113 section 4.1).
+    static let headerLength = 9
+
     static let data = UInt8(NGHTTP2_DATA.rawValue)
     static let headers = UInt8(NGHTTP2_HEADERS.rawValue)
     static let priority = UInt8(NGHTTP2_PRIORITY.rawValue)

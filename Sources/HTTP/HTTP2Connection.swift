@@ -35,11 +35,16 @@ final class HTTP2Connection: ChannelInboundHandler {
     /// Bytes that wait to be sent on all streams.
     @exclusivity(unchecked) var unsent = 0
     @exclusivity(unchecked) private var writeSize = WriteSize()
+    /// Of the write that is being made.
+    @exclusivity(unchecked) private var frames = OutboundFrames()
+    /// The stream whose source nghttp2 waits for, and how many bytes it may write.
+    @exclusivity(unchecked) private var asked: (stream: Unmanaged<HTTP2Stream>, limit: Int)?
 
     private let role: Role
     /// Of a server: asked for an answer to each request that has arrived whole, before the handler is.
     private let immediate: HTTPServer.ImmediateHandler?
     private let limits: HTTPLimits
+    private var settings: OwnSettings
     private let scratch: SendScratch
     let memory: SessionMemory
     /// Nil on a client, which has no requests to keep.
@@ -60,11 +65,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var inbound: ByteBuffer?
     /// Where the bytes of ``inbound`` are, while they are read.
     @exclusivity(unchecked) private var inboundStart: UnsafeRawPointer?
-    private var advertisesStreamLimit: Bool
 
-    /// nghttp2 ends a connection that opens more streams than it may, once the limit is acknowledged. A racing or buggy
-    /// peer is to get REFUSED_STREAM instead, so nghttp2 is given a higher limit than the peer; see `advertiseLimit`.
-    private static let streamAllowance = 10_000
     /// Bytes of data from which on they are not copied out of what was read.
     private static let sharedLength = 4096
 
@@ -112,7 +113,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         let isServer = if case .server = role { true } else { false }
         conduct = PeerConduct(isClient: isServer, burst: limits.floodBurst)
         silence = limits.keepAlive.map(SilenceWatch.init)
-        advertisesStreamLimit = isServer
+        settings = OwnSettings(limits, isServer: isServer)
     }
 
     /// Whether a new stream can be opened, on a client.
@@ -143,7 +144,7 @@ final class HTTP2Connection: ChannelInboundHandler {
             }
         }
         guard result == 0, session != nil else { return context.close(promise: nil) }
-        submit { submitSettings($0) }
+        submit { settings.submit($0) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -158,33 +159,6 @@ final class HTTP2Connection: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
-    }
-
-    private func submitSettings(_ session: OpaquePointer) -> CInt {
-        var settings = [
-            nghttp2_settings_entry(settings_id: CInt(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
-            nghttp2_settings_entry(
-                settings_id: CInt(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
-                value: UInt32(clamping: limits.maxHeaderListBytes)
-            ),
-        ]
-        switch role {
-        case .server:
-            settings.append(
-                nghttp2_settings_entry(
-                    settings_id: CInt(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
-                    value: UInt32(clamping: limits.maxConcurrentStreams + Self.streamAllowance)
-                )
-            )
-        case .client:
-            settings.append(
-                nghttp2_settings_entry(settings_id: CInt(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0)
-            )
-        }
-        let flags = UInt8(NGHTTP2_FLAG_NONE.rawValue)
-        let result = nghttp2_submit_settings(session, flags, settings, settings.count)
-        // Bytes of a connection are acknowledged as they come; only each stream is held back by its reader.
-        return result == 0 ? nghttp2_session_set_local_window_size(session, flags, 0, 1 << 20) : result
     }
 
     /// The channel has ended.
@@ -517,6 +491,7 @@ extension HTTP2Connection {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { writeSize.becameWritable(at: .now()) }
         flush()
         context.fireChannelWritabilityChanged()
     }
@@ -543,43 +518,74 @@ extension HTTP2Connection {
 
     /// Writes what is ready, up to about the present size of a write, and returns how many bytes those were.
     private func sendOnce(_ context: ChannelHandlerContext) -> Int {
-        guard let session else { return 0 }
+        guard session != nil else { return 0 }
         var failed = false
-        let bytes = scratch.fill(writeSize) { target in
-            var filled = 0
-            while filled < writeSize.bytes {
-                var bytes: UnsafePointer<UInt8>?
-                let count = nghttp2_session_mem_send(session, &bytes)
-                guard count > 0, let bytes, filled + count <= target.count else {
-                    failed = count != 0
-                    break
-                }
-                UnsafeMutableRawBufferPointer(rebasing: target[filled...])
-                    .copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: count))
-                filled += count
-            }
-            if advertisesStreamLimit { advertiseLimit(in: UnsafeMutableRawBufferPointer(rebasing: target[..<filled])) }
-            return filled
+        let bytes = scratch.fill(writeSize) { memory in
+            frames = OutboundFrames(in: memory, size: writeSize.bytes)
+            failed = !collectFrames()
+            settings.advertise(in: frames.bytes)
+            defer { frames = OutboundFrames() }
+            return frames.count
         }
         if failed { context.close(promise: nil) }
         let count = bytes.readableBytes
         guard count > 0 else { return 0 }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        writeSize.adapt(to: count, wasTaken: context.channel.isWritable)
+        writeSize.wrote(count, wasTaken: context.channel.isWritable, at: .now())
         return failed ? 0 : count
     }
 
-    /// Puts the limit that is meant for the peer into the first frame sent, which is SETTINGS.
-    private func advertiseLimit(in frames: UnsafeMutableRawBufferPointer) {
-        guard frames.count > 9 else { return }
-        advertisesStreamLimit = false
-        let end = 9 + Int(frames[1]) << 8 + Int(frames[2])
-        let limit = UInt16(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue)
-        for entry in stride(from: 9, to: end, by: 6)
-        where UInt16(bigEndian: frames.loadUnaligned(fromByteOffset: entry, as: UInt16.self)) == limit {
-            let value = UInt32(clamping: limits.maxConcurrentStreams).bigEndian
-            frames.storeBytes(of: value, toByteOffset: entry + 2, as: UInt32.self)
+    /// Has nghttp2 make frames until there are no more, or enough for a write; false when the session has failed.
+    private func collectFrames() -> Bool {
+        // What a source does can end the session.
+        while !frames.isFull, let session {
+            var bytes: UnsafePointer<UInt8>?
+            let count = nghttp2_session_mem_send(session, &bytes)
+            if count > 0 {
+                setAside()
+                guard frames.append(UnsafeRawBufferPointer(start: bytes, count: count)) else { return false }
+            } else if count < 0 {
+                return false
+            } else if let (stream, limit) = asked.take() {
+                let count = stream.takeUnretainedValue().produce(into: frames.room(upTo: limit))
+                if self.session != nil { frames.place(count, of: stream) }
+            } else {
+                break
+            }
         }
+        setAside()
+        return true
+    }
+
+    /// Has the source of a stream write, once nghttp2 is off the stack, what nghttp2 then asks for again.
+    func ask(_ stream: HTTP2Stream, limit: Int) {
+        asked = (.passUnretained(stream), limit)
+    }
+
+    /// How much of a stream is placed, if its source has been asked.
+    func takePlaced(of stream: HTTP2Stream, limit: Int) -> Int? {
+        guard let placed = frames.takePlaced() else { return nil }
+        if placed.stream.toOpaque() == Unmanaged.passUnretained(stream).toOpaque(), placed.count <= limit {
+            return placed.count
+        }
+        putBack(placed)
+        return nil
+    }
+
+    /// Another frame leaves first: what is placed has to wait in its stream.
+    private func setAside() {
+        if let placed = frames.takePlaced() { putBack(placed) }
+    }
+
+    private func putBack(_ placed: OutboundFrames.Placed) {
+        let bytes = ByteBuffer(bytes: frames.room(upTo: placed.count))
+        placed.stream._withUnsafeGuaranteedRef { $0.putBack(bytes) }
+    }
+
+    /// nghttp2 has made the header of a payload that is in its place.
+    func completeFrame(_ header: UnsafeRawBufferPointer, payload: Int) -> CInt {
+        frames.complete(header: header, payload: payload)
+        return frames.isFull ? NGHTTP2_ERR_PAUSE.rawValue : 0
     }
 
     func sentFrame(_ frame: UnsafePointer<nghttp2_frame>) {

@@ -51,6 +51,8 @@ final class HTTP2Stream {
     @exclusivity(unchecked) private var outboundTrailers = Trailers.none
     @exclusivity(unchecked) private var outboundEnded = false
     @exclusivity(unchecked) private var isDeferred = false
+    /// Whether the sink is asked for what there is to send, when nothing waits.
+    @exclusivity(unchecked) private var isPulled = false
     /// Whether the application has filled the stream, or found it full, and waits to be told of room.
     @exclusivity(unchecked) private var awaitsRoom = false
 
@@ -218,11 +220,11 @@ extension HTTP2Stream {
         flags: UnsafeMutablePointer<UInt32>,
         _ connection: HTTP2Connection
     ) -> Int {
-        let count = outbound.take(into: target)
-        if count > 0 {
-            progressed = true
-            connection.unsent -= count
+        guard let count = payload(target, flags: flags, connection) else {
+            connection.ask(self, limit: target.count)
+            return Int(NGHTTP2_ERR_PAUSE.rawValue)
         }
+        if count > 0 { progressed = true }
         if awaitsRoom, outbound.count < connection.streamWriteAhead / 2 {
             awaitsRoom = false
             record(.writable)
@@ -235,6 +237,38 @@ extension HTTP2Stream {
         }
         flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
         return submitTrailers(connection, flags: flags) ? count : Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+    }
+
+    /// Moves what waits into `target`, or finds it in its place; nil while the source has to be asked first.
+    @inline(__always)
+    private func payload(
+        _ target: UnsafeMutableRawBufferPointer,
+        flags: UnsafeMutablePointer<UInt32>,
+        _ connection: HTTP2Connection
+    ) -> Int? {
+        if isPulled {
+            if let count = connection.takePlaced(of: self, limit: target.count) {
+                if count > 0 { flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
+                return count
+            }
+            if outbound.count == 0, !outboundEnded { return nil }
+        }
+        let count = outbound.take(into: target)
+        connection.unsent -= count
+        return count
+    }
+
+    /// Asks the source for what is next, and returns how many bytes that is.
+    func produce(into room: UnsafeMutableRawBufferPointer) -> Int {
+        guard case .server(let exchange) = sink else { return 0 }
+        return exchange.produce(into: room)
+    }
+
+    /// Takes what the source has written back, before all that waits.
+    func putBack(_ bytes: ByteBuffer) {
+        guard let link, bytes.readableBytes > 0 else { return }
+        outbound.prepend(bytes)
+        link._withUnsafeGuaranteedRef { $0.unsent += bytes.readableBytes }
     }
 
     /// Queues the trailers, if there are any, behind the last DATA frame; false when nghttp2 will not have them.
@@ -355,8 +389,9 @@ extension HTTP2Stream {
     /// Resets a stream on which the peer has let nothing move for `timeout`, although it was its turn. A stream that
     /// waits for others of a connection that moves has no part in that.
     func sweep(now: NIODeadline, timeout: TimeAmount, connectionMoves: Bool) {
-        let isHeldBack = outbound.count > 0 && !(connectionMoves && connection?.hasWindow(id) == true)
-        let peersTurn = isHeldBack || (outbound.count == 0 && !remoteEnded && sink.awaitsPeer)
+        let hasMore = outbound.count > 0 || (isPulled && !isDeferred && !outboundEnded)
+        let isHeldBack = hasMore && !(connectionMoves && connection?.hasWindow(id) == true)
+        let peersTurn = isHeldBack || (!hasMore && !remoteEnded && sink.awaitsPeer)
         if progressed || !peersTurn {
             progressed = false
             lastProgress = now
@@ -427,15 +462,11 @@ extension HTTP2Stream {
         }
     }
 
-    /// Queues a part of the body, of at most ``OutboundBody/joinedLength`` bytes, which `fill` writes in its place; tells
-    /// whether there is room for more.
-    func send(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard let link, !outboundEnded else { return false }
-        return link._withUnsafeGuaranteedRef { connection in
-            let before = outbound.count
-            fill(outbound.join(count, in: connection.memory))
-            return queued(after: before, connection)
-        }
+    /// Has the sink asked for more whenever nothing waits, from now on, or again after there was none.
+    func pull() {
+        guard let connection, !outboundEnded else { return }
+        isPulled = true
+        if outbound.count == 0 { resume(connection) }
     }
 
     /// - Parameter before: how many bytes waited then. If there were any, nghttp2 knows of them, and of what is behind them.

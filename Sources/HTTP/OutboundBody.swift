@@ -101,6 +101,13 @@ struct OutboundBody {
         }
     }
 
+    /// Puts bytes before all that waits.
+    mutating func prepend(_ bytes: consuming ByteBuffer) {
+        if current.count > 0 { queue.insert(current, at: Int(first)) }
+        count += bytes.readableBytes
+        current = Piece(bytes, after: BytePrefix())
+    }
+
     /// The place of a message of up to ``joinedLength`` bytes, to be filled by the caller.
     mutating func join(_ length: Int, in memory: SessionMemory) -> UnsafeMutableRawBufferPointer {
         if let open {

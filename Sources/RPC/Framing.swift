@@ -9,8 +9,9 @@ public func frame(_ message: ByteBuffer) -> ByteBuffer {
 }
 
 /// The framing of messages (gRPC "Length-Prefixed-Message"): a flag, the length in 4 bytes, the message.
+@usableFromInline
 enum Framing {
-    static let prefixLength = 5
+    @inlinable static var prefixLength: Int { 5 }
 
     static func frame(_ message: ByteBuffer, flag: UInt8) -> ByteBuffer {
         var framed = ByteBuffer()

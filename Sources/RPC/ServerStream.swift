@@ -23,6 +23,8 @@ public final class ServerStream {
     private var timer: Scheduled<Void>?
     private var compression: Compression?
     @exclusivity(unchecked) private var isOpen = true
+    /// Whether the source is being called.
+    @exclusivity(unchecked) private var isAsked = false
 
     init(_ exchange: Exchange, _ options: CallOptions) {
         self.exchange = exchange
@@ -51,27 +53,34 @@ public final class ServerStream {
     /// - Returns: ``isWritable``, as it is from now on.
     @discardableResult
     public func send(_ message: ByteBuffer, isCompressed: Bool = false) -> Bool {
+        precondition(!isAsked, "a source sends by the writer that it is given")
         guard isOpen else { return false }
         if !exchange.hasResponded { start(allowsCompression: isCompressed) }
         return exchange.writeMessage(message, compression: isCompressed ? compression : nil)
     }
 
-    /// Sends a message that is encoded where it waits to be sent, without a buffer of its own: the cheapest way for one
-    /// that goes to this stream alone.
+    /// Has `source` make messages when the peer takes them: the cheapest way to send many that go to this stream alone, and
+    /// one in which none waits.
     ///
-    /// - Parameters:
-    ///   - length: of the message, in bytes.
-    ///   - encode: fills all of them. It must not come back to the stream.
-    /// - Returns: ``isWritable``, as it is from now on.
-    @discardableResult
-    public func send(length: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard isOpen else { return false }
+    /// The source is called whenever a frame can leave and all that was sent is gone; it writes as many messages as it has
+    /// and as fit. If it has none it is called again after ``resumePull()``. It may finish the stream; to send other messages
+    /// than by its writer is an error of the program.
+    public func pull(from source: @escaping (inout MessageWriter) -> Void) {
+        guard isOpen else { return }
         if !exchange.hasResponded { start() }
-        return exchange.write(count: Framing.prefixLength + length) { target in
-            target[0] = 0
-            target.storeBytes(of: UInt32(clamping: length).bigEndian, toByteOffset: 1, as: UInt32.self)
-            encode(UnsafeMutableRawBufferPointer(rebasing: target[Framing.prefixLength...]))
+        exchange.pull { room in
+            guard let start = room.baseAddress else { return 0 }
+            var writer = MessageWriter(start, capacity: room.count, self.exchange)
+            self.isAsked = true
+            source(&writer)
+            self.isAsked = false
+            return writer.count
         }
+    }
+
+    /// Has the source called again that had nothing to send.
+    public func resumePull() {
+        if isOpen { exchange.resumePull() }
     }
 
     /// Sends a message that ``frame(_:)`` has framed; the bytes are shared with every other stream they are sent to.
@@ -79,6 +88,7 @@ public final class ServerStream {
     /// - Returns: ``isWritable``, as it is from now on.
     @discardableResult
     public func send(framed message: ByteBuffer) -> Bool {
+        precondition(!isAsked, "a source sends by the writer that it is given")
         guard isOpen else { return false }
         if !exchange.hasResponded { start() }
         return exchange.write(message)

@@ -37,7 +37,7 @@ import Testing
             let number = opened
             opened += 1
             exchange.onClose = { [self] _ in closed[number, default: 0] += 1 }
-            switch number % 5 {
+            switch number % 6 {
             case 0: echo(exchange)
             case 1:
                 exchange.readBody(
@@ -50,6 +50,13 @@ import Testing
                 exchange.finish(trailers: ["grpc-status": "0"])
                 exchange.write(ByteBuffer(string: "too late"))
             case 3: exchange.reset()
+            case 4:
+                exchange.start(ResponseHead(status: 200))
+                exchange.pull { [unowned exchange, self] room in
+                    if opened % 3 == 0 { exchange.reset() }
+                    if opened % 3 == 1 { exchange.finish() }
+                    return opened % 7 == 0 ? 0 : room.count / 2
+                }
             case _: exchange.respond(ResponseHead(status: 200), body: ByteBuffer(string: "early"))
             }
         }

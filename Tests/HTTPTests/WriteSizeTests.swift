@@ -36,20 +36,28 @@ import Testing
         #expect(body.count == 6_000_000 && body.allSatisfy { $0 == 7 })
     }
 
-    @Test func isTheUsualAgainWhenThePeerTakesLess() {
+    @Test func isTheUsualAgainWhenThePeerTakesItsTime() {
         var size = WriteSize()
-        for _ in 0..<2 { size.adapt(to: size.bytes, wasTaken: true) }
+        var now = NIODeadline.uptimeNanoseconds(1)
+        func write(_ count: Int, takenIn time: TimeAmount = .zero) {
+            size.wrote(count, wasTaken: time == .zero, at: now)
+            now = now + time
+            size.becameWritable(at: now)
+        }
+        for _ in 0..<2 { write(size.bytes) }
         #expect(size.bytes == 4 * WriteSize.usual)
-        size.adapt(to: size.bytes / 2, wasTaken: true)
+        write(size.bytes / 2)
         #expect(size.bytes == 4 * WriteSize.usual, "half as much is still much")
-        size.adapt(to: 100, wasTaken: true)
+        write(100)
         #expect(size.bytes == 2 * WriteSize.usual)
-        for _ in 0..<9 { size.adapt(to: size.bytes, wasTaken: true) }
-        #expect(size.bytes == WriteSize.largest)
-        size.adapt(to: size.bytes, wasTaken: false)
+        for _ in 0..<9 { write(size.bytes, takenIn: WriteSize.patience) }
+        #expect(size.bytes == WriteSize.largest, "it is a quick peer that empties the socket between two writes")
+        write(size.bytes, takenIn: WriteSize.patience + .nanoseconds(1))
         #expect(size.bytes == WriteSize.usual)
-        size.adapt(to: 100, wasTaken: true)
+        write(100)
         #expect(size.bytes == WriteSize.usual)
+        size.wrote(size.bytes, wasTaken: false, at: now)
+        #expect(size.bytes == WriteSize.usual, "nothing is known of a write that is held")
     }
 
     @Test func isTheUsualForWhatIsShort() throws {

@@ -58,9 +58,8 @@ enum HTTP2Callbacks {
         }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, _, _, user in
             guard let frame, let header else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
-            let bytes = UnsafeRawBufferPointer(start: header, count: HTTP2Frame.headerLength)
             let payload = HTTP2Callbacks.header(frame).length
-            return HTTP2Callbacks.call(user) { $0.completeFrame(bytes, payload: payload) }
+            return HTTP2Callbacks.call(user) { $0.completeFrame(header, payload: payload) }
                 ?? NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
         }
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, error, user in

@@ -349,9 +349,8 @@ extension HTTP2Connection {
     }
 
     func closedStream(_ id: Int32, code: UInt32) {
-        guard let session, let pointer = nghttp2_session_get_stream_user_data(session, id) else { return }
-        let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer)
-        if current?.toOpaque() == pointer {
+        guard let stream = stream(id) else { return }
+        if current?.toOpaque() == stream.toOpaque() {
             current = nil
             conduct.endedHeaders()
         }
@@ -541,9 +540,9 @@ extension HTTP2Connection {
         while !frames.isFull, let session {
             var bytes: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(session, &bytes)
-            if count > 0 {
+            if count > 0, let bytes {
                 setAside()
-                guard frames.append(UnsafeRawBufferPointer(start: bytes, count: count)) else { return false }
+                guard frames.append(bytes, length: count) else { return false }
             } else if count < 0 {
                 return false
             } else if let (stream, limit) = asked.take() {
@@ -583,7 +582,7 @@ extension HTTP2Connection {
     }
 
     /// nghttp2 has made the header of a payload that is in its place.
-    func completeFrame(_ header: UnsafeRawBufferPointer, payload: Int) -> CInt {
+    func completeFrame(_ header: UnsafePointer<UInt8>, payload: Int) -> CInt {
         frames.complete(header: header, payload: payload)
         return frames.isFull ? NGHTTP2_ERR_PAUSE.rawValue : 0
     }

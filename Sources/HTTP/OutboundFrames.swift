@@ -9,32 +9,33 @@ struct OutboundFrames {
         let count: Int
     }
 
-    private let memory: UnsafeMutableRawBufferPointer
+    private let start: UnsafeMutableRawPointer?
+    private let capacity: Int
     /// Bytes from which on a write is long enough; one whole frame fits behind them.
     private let size: Int
     private(set) var count = 0
     private var placed: Placed?
 
     init(in memory: UnsafeMutableRawBufferPointer, size: Int) {
-        self.memory = memory
+        (start, capacity) = (memory.baseAddress, memory.count)
         self.size = size
     }
 
     /// Of no write.
     init() {
-        self.init(in: UnsafeMutableRawBufferPointer(start: nil, count: 0), size: 0)
+        (start, capacity, size) = (nil, 0, 0)
     }
 
     var isFull: Bool { count >= size }
 
     /// All frames there are.
-    var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: memory[..<count]) }
+    var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count) }
 
     /// Copies a frame, or frames; false when there is no room. Nothing may be placed.
-    mutating func append(_ frame: UnsafeRawBufferPointer) -> Bool {
-        guard frame.count <= memory.count - count else { return false }
-        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(from: frame)
-        count += frame.count
+    mutating func append(_ frame: UnsafePointer<UInt8>, length: Int) -> Bool {
+        guard let start, length <= capacity - count else { return false }
+        (start + count).copyMemory(from: frame, byteCount: length)
+        count += length
         return true
     }
 
@@ -42,8 +43,8 @@ struct OutboundFrames {
 
     /// Where the payload of the next frame goes.
     func room(upTo limit: Int) -> UnsafeMutableRawBufferPointer {
-        let rest = memory[min(count + HTTP2Frame.headerLength, memory.count)...]
-        return UnsafeMutableRawBufferPointer(rebasing: rest.prefix(limit))
+        let first = count + HTTP2Frame.headerLength
+        return UnsafeMutableRawBufferPointer(start: start.map { $0 + first }, count: max(0, min(limit, capacity - first)))
     }
 
     /// So many bytes of the room have been filled.
@@ -55,14 +56,9 @@ struct OutboundFrames {
     mutating func takePlaced() -> Placed? { placed.take() }
 
     /// Makes a frame of what was placed, and has been taken.
-    mutating func complete(header: UnsafeRawBufferPointer, payload: Int) {
-        memory.copyMemory(from: header, at: count)
-        count += header.count + payload
-    }
-}
-
-extension UnsafeMutableRawBufferPointer {
-    fileprivate func copyMemory(from source: UnsafeRawBufferPointer, at offset: Int) {
-        UnsafeMutableRawBufferPointer(rebasing: self[offset...]).copyMemory(from: source)
+    mutating func complete(header: UnsafePointer<UInt8>, payload: Int) {
+        guard let start else { return }
+        (start + count).copyMemory(from: header, byteCount: HTTP2Frame.headerLength)
+        count += HTTP2Frame.headerLength + payload
     }
 }

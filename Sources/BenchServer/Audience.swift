@@ -3,11 +3,11 @@ import RPC
 
 /// The streams that all get the same messages; bound to the one event loop there is.
 final class Audience {
-    private let framed = frame(ByteBuffer(repeating: messageByte, count: messageLength))
+    fileprivate let framed = frame(ByteBuffer(repeating: messageByte, count: messageLength))
     private var members: [Member] = []
 
     func join(_ stream: ServerStream) {
-        let member = Member(stream)
+        let member = Member(stream, of: self)
         members.append(member)
         stream.onWritable = { member.pay() }
         stream.onClose = { member.leave() }
@@ -16,7 +16,7 @@ final class Audience {
 
     /// Sends everybody the message so many times, then ends their streams.
     func tell(times: Int) {
-        for member in members { member.tell(framed, times) }
+        for member in members { member.tell(times) }
         members = []
     }
 }
@@ -25,30 +25,30 @@ final class Audience {
 private final class Member {
     /// Nil when it has ended.
     private var stream: ServerStream?
-    /// The message, once there is one.
-    private var framed: ByteBuffer?
-    private var owed = 0
+    private unowned let audience: Audience
+    /// Below 0 before it has been told of any.
+    private var owed = -1
 
-    init(_ stream: ServerStream) {
+    init(_ stream: ServerStream, of audience: Audience) {
         self.stream = stream
+        self.audience = audience
     }
 
     func leave() {
         stream = nil
     }
 
-    func tell(_ framed: ByteBuffer, _ times: Int) {
-        self.framed = framed
-        owed += times
+    func tell(_ times: Int) {
+        owed = max(0, owed) + times
         pay()
     }
 
     func pay() {
-        guard let stream, let framed else { return }
+        guard let stream, owed >= 0 else { return }
         var hasRoom = stream.isWritable
         while owed > 0, hasRoom {
             owed -= 1
-            hasRoom = stream.send(framed: framed)
+            hasRoom = stream.send(framed: audience.framed)
         }
         if owed == 0 { stream.finish(.ok) }
     }

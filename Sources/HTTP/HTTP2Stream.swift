@@ -29,9 +29,12 @@ enum HTTP2Sink {
 /// application code runs, and nothing is submitted, while nghttp2 is on the stack. The connection holds a stream from
 /// its first header field until nghttp2 has closed it.
 final class HTTP2Stream {
+    // In this order they are 200 bytes, which is what an idle stream can be kept small with.
+
     /// Nil once closed; until then the connection is there, and holds this. It is called without a reference counted.
     @exclusivity(unchecked) private var link: Unmanaged<HTTP2Connection>?
     var id: Int32
+    private var closeCode: UInt32 = 0
     @exclusivity(unchecked) var sink = HTTP2Sink.none
 
     // The connection's list of its streams.
@@ -39,12 +42,13 @@ final class HTTP2Stream {
     @exclusivity(unchecked) var next: HTTP2StreamList.Link?
 
     // Recorded for delivery.
-    @exclusivity(unchecked) private var events = Events()
     @exclusivity(unchecked) private var requestHead: RequestHead?
     @exclusivity(unchecked) private var data = Data.none
-    private var closeCode: UInt32 = 0
-    /// Bytes that are still to come of a request's body whose length was declared; below 0 when there were more.
-    @exclusivity(unchecked) private var remaining: Int?
+    /// Bytes that are still to come of a request's body, if its length was declared; below 0 when there were more.
+    @exclusivity(unchecked) private var remaining = undeclared
+    private static let undeclared = Int.min
+
+    private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
     // Outbound.
     @exclusivity(unchecked) private var outbound = OutboundBody()
@@ -56,10 +60,10 @@ final class HTTP2Stream {
     /// Whether the application has filled the stream, or found it full, and waits to be told of room.
     @exclusivity(unchecked) private var awaitsRoom = false
 
+    @exclusivity(unchecked) private var events = Events()
     @exclusivity(unchecked) private(set) var remoteEnded = false
     /// Whether bytes moved, in either direction, since the last sweep.
     @exclusivity(unchecked) private var progressed = true
-    private var lastProgress = NIODeadline.uptimeNanoseconds(0)
 
     /// What of a body has arrived and is not delivered.
     private enum Data {
@@ -98,7 +102,7 @@ final class HTTP2Stream {
         self.id = id
         link = .passUnretained(connection)
         closeCode = 0
-        remaining = nil
+        remaining = Self.undeclared
         outboundTrailers = .none
         (outboundEnded, isDeferred, awaitsRoom, remoteEnded, progressed) = (false, false, false, false, true)
         lastProgress = NIODeadline.uptimeNanoseconds(0)
@@ -111,7 +115,7 @@ final class HTTP2Stream {
 
 extension HTTP2Stream {
     func recordHead(_ head: consuming RequestHead) {
-        remaining = head.contentLength
+        remaining = head.contentLength ?? Self.undeclared
         requestHead = consume head
         record(.head)
     }
@@ -130,9 +134,9 @@ extension HTTP2Stream {
     ///
     /// - Parameter bytes: good until this read is delivered.
     func recordData(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if let remaining {
-            self.remaining = remaining - bytes.count
-            guard remaining >= bytes.count else { return false }
+        if remaining != Self.undeclared {
+            remaining -= bytes.count
+            guard remaining >= 0 else { return false }
         }
         progressed = true
         switch data {
@@ -165,7 +169,7 @@ extension HTTP2Stream {
 
     /// False when the body is not as long as was declared.
     func recordEnd() -> Bool {
-        guard remaining ?? 0 == 0 else { return false }
+        guard remaining == 0 || remaining == Self.undeclared else { return false }
         guard !remoteEnded else { return true }
         remoteEnded = true
         record(.end)

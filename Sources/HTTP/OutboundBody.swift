@@ -38,6 +38,9 @@ struct OutboundBody {
         /// Whether there is nothing left of it, and nothing that it holds.
         var isNothing: Bool { if case .nothing = content { prefix.count == 0 } else { false } }
 
+        /// Whose messages others can be joined to.
+        var block: MessageBlock? { if case .block(let block) = content { block } else { nil } }
+
         /// What is left of it. A block can have grown.
         var count: Int {
             if case .block(let block) = content { return block.count }
@@ -73,8 +76,6 @@ struct OutboundBody {
     private var first = UInt32(0)
     /// Of the next block: small for a stream that never has much to send.
     private var blockCapacity = UInt32(Self.joinedLength)
-    /// The last piece of all, if messages are being joined to it.
-    private var open: MessageBlock?
     /// Bytes that wait.
     private(set) var count = 0
 
@@ -96,7 +97,6 @@ struct OutboundBody {
             }
         } else {
             append(Piece(bytes, after: prefix))
-            open = nil
             count += length
         }
     }
@@ -110,7 +110,7 @@ struct OutboundBody {
 
     /// The place of a message of up to ``joinedLength`` bytes, to be filled by the caller.
     mutating func join(_ length: Int, in memory: SessionMemory) -> UnsafeMutableRawBufferPointer {
-        if let open {
+        if let open = count == 0 ? nil : last.block {
             if open.room >= length {
                 count += length
                 return open.append(length)
@@ -119,10 +119,12 @@ struct OutboundBody {
         }
         let block = MessageBlock(capacity: Int(blockCapacity), in: memory)
         append(Piece(block))
-        open = block
         count += length
         return block.append(length)
     }
+
+    /// What was appended last.
+    private var last: Piece { Int(first) < queue.count ? queue[queue.count - 1] : current }
 
     private mutating func append(_ piece: consuming Piece) {
         if count == 0 { current = piece } else { queue.append(piece) }
@@ -141,9 +143,10 @@ struct OutboundBody {
     }
 
     mutating func removeAll() {
+        if let open = last.block, open.isMostlyRoom {
+            blockCapacity = max(blockCapacity / 2, UInt32(Self.joinedLength))
+        }
         if !current.isNothing { current = Piece() }
-        if let open, open.isMostlyRoom { blockCapacity = max(blockCapacity / 2, UInt32(Self.joinedLength)) }
-        open = nil
         if !queue.isEmpty { queue = [] }
         (first, count) = (0, 0)
     }

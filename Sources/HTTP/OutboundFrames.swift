@@ -44,7 +44,8 @@ struct OutboundFrames {
     /// Where the payload of the next frame goes.
     func room(upTo limit: Int) -> UnsafeMutableRawBufferPointer {
         let first = count + HTTP2Frame.headerLength
-        return UnsafeMutableRawBufferPointer(start: start.map { $0 + first }, count: max(0, min(limit, capacity - first)))
+        let length = max(0, min(limit, capacity - first))
+        return UnsafeMutableRawBufferPointer(start: start.map { $0 + first }, count: length)
     }
 
     /// So many bytes of the room have been filled.

@@ -20,7 +20,6 @@ public final class ServerStream {
     public var onClose: (() -> Void)?
 
     private let exchange: Exchange
-    private var timer: Scheduled<Void>?
     private var compression: Compression?
     @exclusivity(unchecked) private var isOpen = true
     /// Whether the source is being called.
@@ -30,7 +29,11 @@ public final class ServerStream {
         self.exchange = exchange
         // The exchange drops its callbacks, and with them the stream, when it has ended.
         exchange.onClose = { _ in self.closed() }
-        timer = exchange.schedule(options) { self.abort(.deadlinePassed) }
+        guard let timer = exchange.schedule(options, { self.abort(.deadlinePassed) }) else { return }
+        exchange.onClose = { _ in
+            timer.cancel()
+            self.closed()
+        }
     }
 
     public var eventLoop: any EventLoop { exchange.eventLoop }
@@ -110,8 +113,6 @@ public final class ServerStream {
     /// The exchange has ended.
     private func closed() {
         isOpen = false
-        timer?.cancel()
-        timer = nil
         tellClosed()
     }
 

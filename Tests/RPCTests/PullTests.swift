@@ -51,7 +51,10 @@ import Testing
                 var waiting: [String] = []
                 stream.send(ByteBuffer(string: "pushed"))
                 stream.pull { writer in
-                    while let text = waiting.first, writer.append(ByteBuffer(string: text)) { waiting.removeFirst() }
+                    while let text = waiting.first, writer.append(ByteBuffer(string: text)) {
+                        waiting.removeFirst()
+                        if text == "last" { stream.finish(.ok) }
+                    }
                 }
                 let loop = stream.eventLoop.assumeIsolated()
                 loop.scheduleTask(in: .milliseconds(10)) {
@@ -60,16 +63,17 @@ import Testing
                 }
                 loop.scheduleTask(in: .milliseconds(20)) {
                     stream.send(ByteBuffer(string: "pushed again"))
-                    waiting = ["last"]
+                    waiting.append("last")
                     stream.resumePull()
                 }
-                loop.scheduleTask(in: .milliseconds(30)) { stream.finish(.ok) }
             }
         } _: { channel in
             let responses = try await channel.serverStreaming("/t/Both", ByteBuffer())
             var texts: [String] = []
             for try await message in responses { texts.append(String(buffer: message)) }
-            #expect(texts == ["pushed", "pulled", "twice", "pushed again", "last"])
+            // On a busy machine both timers are due in one turn of the loop, and what waits then goes before what is pulled.
+            let waited = ["pushed", "pushed again", "pulled", "twice", "last"]
+            #expect(texts == ["pushed", "pulled", "twice", "pushed again", "last"] || texts == waited)
         }
     }
 

@@ -147,7 +147,7 @@ public final class Exchange {
     /// The source is asked, in a later turn of the loop or at the end of this one, whenever more can leave and all that was
     /// written is gone. It gets the very memory that is sent, fills it from its start, and returns how many bytes it has
     /// written: none, if there are none now, after which it is asked again by ``resumePull()``. It may use the exchange: what
-    /// it writes there, and the end, go behind the bytes that it returns.
+    /// it writes there, and the end, go behind the bytes that it returns. Where the response has no body, it is never asked.
     public func pull(from source: @escaping (UnsafeMutableRawBufferPointer) -> Int) {
         guard let transport, response == .streaming else { return }
         self.source = source

@@ -100,6 +100,9 @@ public final class Exchange {
     /// Whether the response has begun.
     public var hasResponded: Bool { response != .pending }
 
+    /// Whether the response has come to its end.
+    public var hasFinished: Bool { response == .finished }
+
     /// Sends a whole response. Its `content-length` is filled in; the body is left out where the method or the status
     /// says so (RFC 9110 section 6.4.1).
     public func respond(_ head: ResponseHead, body: ByteBuffer = ByteBuffer()) {
@@ -146,8 +149,8 @@ public final class Exchange {
     ///
     /// The source is asked, in a later turn of the loop or at the end of this one, whenever more can leave and all that was
     /// written is gone. It gets the very memory that is sent, fills it from its start, and returns how many bytes it has
-    /// written: none, if there are none now, after which it is asked again by ``resumePull()``. It may use the exchange: what
-    /// it writes there, and the end, go behind the bytes that it returns. Where the response has no body, it is never asked.
+    /// written. After it has returned 0 it is asked again by ``resumePull()``. It may use the exchange: what it writes there,
+    /// and the end, go behind the bytes that it returns. Where the response has no body, it is never asked.
     public func pull(from source: @escaping (UnsafeMutableRawBufferPointer) -> Int) {
         guard let transport, response == .streaming else { return }
         self.source = source
@@ -184,6 +187,7 @@ public final class Exchange {
 
     /// Breaks the exchange off: RST_STREAM in HTTP/2, the end of the connection in HTTP/1.
     public func reset() {
+        source = nil
         transport?.abort()
     }
 }

@@ -45,6 +45,7 @@ final class HTTP1Connection: ChannelInboundHandler {
     /// What waits for the flush, gathered: one write costs less than many small ones.
     private var outbound = ByteBuffer()
     private var isFlushScheduled = false
+    private var isPullScheduled = false
     /// What a source sends by the way, while it is asked; nil at other times.
     private var behind: BehindPull?
     private var isPaused = false
@@ -267,7 +268,10 @@ extension HTTP1Connection {
 // MARK: - Sending
 
 extension HTTP1Connection {
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var isWritable: Bool {
+        let waiting = behind?.bytes.readableBytes ?? 0
+        return waiting < HTTPLimits.streamWriteAhead && context?.channel.isWritable ?? false
+    }
 
     func bodyWanted() {
         guard turn.takeContinue() else { return }
@@ -299,15 +303,24 @@ extension HTTP1Connection {
 
     /// Has the response's source write what can be sent now, in this connection's next turn.
     func pull() {
-        context?.eventLoop.assumeIsolated().execute { self.pullNow() }
+        guard !isPullScheduled, let context else { return }
+        isPullScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isPullScheduled = false
+            self.pullNow()
+        }
     }
 
     private func pullNow() {
+        // Before the flush, TLS does not tell how much waits.
+        var allowance = HTTPLimits.streamWriteAhead
         while isWritable, behind == nil, let exchange, exchange.isPulled {
+            guard allowance > 0 else { return pull() }
             behind = BehindPull()
             var bytes = ByteBuffer()
             bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.outboundLimit) { exchange.produce(into: $0) }
             guard let behind = behind.take() else { return }
+            allowance -= bytes.readableBytes + behind.bytes.readableBytes
             if bytes.readableBytes > 0 { send(bytes) }
             if behind.bytes.readableBytes > 0 { send(behind.bytes) }
             if behind.isEnd { return sendEnd(trailers: behind.trailers) }

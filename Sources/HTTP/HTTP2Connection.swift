@@ -37,6 +37,8 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var writeSize = WriteSize()
     /// Of the write that is being made.
     @exclusivity(unchecked) private var frames = OutboundFrames()
+    /// Whether a source is being asked.
+    @exclusivity(unchecked) private(set) var isAsking = false
     /// The stream whose source nghttp2 waits for, and how many bytes it may write.
     @exclusivity(unchecked) private var asked: (stream: Unmanaged<HTTP2Stream>, limit: Int)?
 
@@ -546,7 +548,9 @@ extension HTTP2Connection {
             } else if count < 0 {
                 return false
             } else if let (stream, limit) = asked.take() {
+                isAsking = true
                 let count = stream.takeUnretainedValue().produce(into: frames.room(upTo: limit))
+                isAsking = false
                 if self.session != nil { frames.place(count, of: stream) }
             } else {
                 break
@@ -559,6 +563,11 @@ extension HTTP2Connection {
     /// Has the source of a stream write, once nghttp2 is off the stack, what nghttp2 then asks for again.
     func ask(_ stream: HTTP2Stream, limit: Int) {
         asked = (.passUnretained(stream), limit)
+    }
+
+    /// Pulls from a stream that is still open in the loop's next turn.
+    func pullLater(_ stream: Int32) {
+        context?.eventLoop.assumeIsolated().execute { self.withStream(stream) { $0.pull() } }
     }
 
     /// How much of a stream is placed, if its source has been asked.

@@ -55,8 +55,7 @@ final class HTTP2Stream {
     @exclusivity(unchecked) private var outboundTrailers = Trailers.none
     @exclusivity(unchecked) private var outboundEnded = false
     @exclusivity(unchecked) private var isDeferred = false
-    /// Whether the sink is asked for what there is to send, when nothing waits.
-    @exclusivity(unchecked) private var isPulled = false
+    @exclusivity(unchecked) private var source = Source.none
     /// Whether the application has filled the stream, or found it full, and waits to be told of room.
     @exclusivity(unchecked) private var awaitsRoom = false
 
@@ -71,6 +70,14 @@ final class HTTP2Stream {
         /// A part of what the connection is reading, and good until that is delivered.
         case borrowed(UnsafeRawBufferPointer)
         case owned(ByteBuffer)
+    }
+
+    /// Whether the sink is asked for what there is to send, when nothing waits.
+    private enum Source {
+        case none
+        case ready
+        /// It has had nothing, and says when that changes.
+        case dry
     }
 
     private enum Trailers {
@@ -250,12 +257,12 @@ extension HTTP2Stream {
         flags: UnsafeMutablePointer<UInt32>,
         _ connection: HTTP2Connection
     ) -> Int? {
-        if isPulled {
-            if let count = connection.takePlaced(of: self, limit: target.count) {
-                if count > 0 { flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
+        if source != .none {
+            if let count = connection.takePlaced(of: self, limit: target.count), count > 0 {
+                flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
                 return count
             }
-            if outbound.count == 0, !outboundEnded { return nil }
+            if source == .ready, outbound.count == 0, !outboundEnded { return nil }
         }
         let count = outbound.take(into: target)
         connection.unsent -= count
@@ -265,7 +272,10 @@ extension HTTP2Stream {
     /// Asks the source for what is next, and returns how many bytes that is.
     func produce(into room: UnsafeMutableRawBufferPointer) -> Int {
         guard case .server(let exchange) = sink else { return 0 }
-        return exchange.produce(into: room)
+        source = .dry
+        let count = exchange.produce(into: room)
+        if count > 0 { source = .ready }
+        return count
     }
 
     /// Takes what the source has written back, before all that waits.
@@ -393,7 +403,7 @@ extension HTTP2Stream {
     /// Resets a stream on which the peer has let nothing move for `timeout`, although it was its turn. A stream that
     /// waits for others of a connection that moves has no part in that.
     func sweep(now: NIODeadline, timeout: TimeAmount, connectionMoves: Bool) {
-        let hasMore = outbound.count > 0 || (isPulled && !isDeferred && !outboundEnded)
+        let hasMore = outbound.count > 0 || (source == .ready && !outboundEnded)
         let isHeldBack = hasMore && !(connectionMoves && connection?.hasWindow(id) == true)
         let peersTurn = isHeldBack || (!hasMore && !remoteEnded && sink.awaitsPeer)
         if progressed || !peersTurn {
@@ -466,10 +476,12 @@ extension HTTP2Stream {
         }
     }
 
-    /// Has the sink asked for more whenever nothing waits, from now on, or again after there was none.
+    /// Has the sink asked for more whenever nothing waits, from now on, or again after there was none. From within a source
+    /// this takes effect in a later turn of the loop, so that sources that wake one another, or themselves, do not hold it.
     func pull() {
         guard let connection, !outboundEnded else { return }
-        isPulled = true
+        guard !connection.isAsking else { return connection.pullLater(id) }
+        source = .ready
         if outbound.count == 0 { resume(connection) }
     }
 

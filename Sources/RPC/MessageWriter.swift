@@ -25,7 +25,7 @@ public struct MessageWriter: ~Copyable {
     /// - Parameters:
     ///   - length: of the message, in bytes.
     ///   - encode: fills all of them. It must not come back to the stream.
-    /// - Returns: false when it did not fit, and is to be offered again the next time.
+    /// - Returns: false when it did not fit, and is to be offered again the next time; or when the stream was finished before.
     @inlinable
     public mutating func append(length: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
         guard length <= capacity &- count &- Framing.prefixLength else { return split(length, encode) }
@@ -43,7 +43,7 @@ public struct MessageWriter: ~Copyable {
 
     @usableFromInline
     mutating func split(_ length: Int, _ encode: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard count == 0 else { return false }
+        guard count == 0, !exchange.hasFinished else { return false }
         let total = Framing.prefixLength + length
         var message = ByteBuffer()
         message.writeWithUnsafeMutableBytes(minimumWritableBytes: total) { target in

@@ -8,6 +8,7 @@ import NIOEmbedded
 final class ConnectionBench<Connection: AnyObject> {
     let connection: Connection
     private let channel = EmbeddedChannel()
+    private let plug = Plug()
     private(set) var sent: [UInt8] = []
     /// The bytes of each write.
     private(set) var writes: [Int] = []
@@ -19,6 +20,7 @@ final class ConnectionBench<Connection: AnyObject> {
         self.connection = connection
         channel.allowOptionsWhenClosed = true
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
+        try channel.pipeline.syncOperations.addHandler(plug)
         try install(connection, channel.pipeline.syncOperations)
         try run()
     }
@@ -47,10 +49,35 @@ final class ConnectionBench<Connection: AnyObject> {
         }
     }
 
+    /// Runs something in the loop's next turn.
+    func onLoop(_ body: @escaping () -> Void) {
+        channel.embeddedEventLoop.assumeIsolated().execute(body)
+    }
+
+    /// From now on each write fills the socket until this is called again.
+    func emptySocket() throws {
+        plug.isIn = true
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        try run()
+    }
+
     /// How often these bytes were sent.
     func count(_ bytes: [UInt8]) -> Int {
         guard sent.count >= bytes.count else { return 0 }
         return (0...(sent.count - bytes.count)).count { sent[$0...].starts(with: bytes) }
+    }
+}
+
+/// A socket that one write fills.
+private final class Plug: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    var isIn = false
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isIn { (context.channel as? EmbeddedChannel)?.isWritable = false }
+        context.write(data, promise: promise)
     }
 }
 

@@ -187,6 +187,80 @@ import Testing
         #expect(Self.data(of: 3, in: bench.sent) == Array("whole".utf8) && bench.connection.unsent == 0)
     }
 
+    @Test func aSourceThatIsReplacedWhileItIsAskedIsFollowedByTheOther() throws {
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                exchange.start(Self.ok)
+                exchange.pull { [unowned exchange] _ in
+                    exchange.pull { room in
+                        room.copyBytes(from: "next".utf8)
+                        exchange.finish()
+                        return 4
+                    }
+                    return 0
+                }
+            }
+        )
+        try bench.receive(HTTP2LimitTests.preface + Self.get(1))
+        #expect(Self.data(of: 1, in: bench.sent) == Array("next".utf8))
+    }
+
+    @Test func sourcesThatWakeOneAnotherDoNotHoldTheLoop() throws {
+        var (exchanges, asked): ([Exchange], Int) = ([], 0)
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                exchanges.append(exchange)
+                exchange.start(Self.ok)
+                exchange.pull { [unowned exchange] _ in
+                    asked += 1
+                    // In an endless loop nobody else would come to it.
+                    if asked < 1_000 { for other in exchanges { other.resumePull() } } else { exchange.finish() }
+                    return 0
+                }
+            }
+        )
+        var turns = 0
+        try bench.receive(HTTP2LimitTests.preface)
+        func count() {
+            turns += 1
+            if asked < 1_000 { bench.onLoop(count) }
+        }
+        bench.onLoop(count)
+        try bench.receive(Self.get(1) + Self.get(3) + Self.get(5))
+        #expect(asked >= 1_000 && turns > 100)
+    }
+
+    @Test func whatIsOnlyWrittenPastASourceLeavesInFullFrames() throws {
+        var asked = 0
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                exchange.start(Self.ok)
+                exchange.pull { [unowned exchange] _ in
+                    asked += 1
+                    while exchange.write(ByteBuffer(repeating: 7, count: 1_000)) {}
+                    return 0
+                }
+            }
+        )
+        try bench.receive(HTTP2LimitTests.preface + Self.get(1) + Self.window(1, 100_000) + Self.window(0, 100_000))
+        #expect(asked == 1 && Self.data(of: 1, in: bench.sent).count >= 64_000)
+        #expect(SentFrame.all(in: bench.sent).allSatisfy { $0.type != 0 || !$0.payload.isEmpty })
+    }
+
+    @Test func inHTTP1ASourceCanWritePastItselfUntilThereIsNoRoom() throws {
+        var asked = 0
+        let bench = try ConnectionBench.http1 { exchange in
+            exchange.start(Self.ok)
+            exchange.pull { [unowned exchange] _ in
+                asked += 1
+                while exchange.write(ByteBuffer(repeating: 7, count: 1_000)) {}
+                return 0
+            }
+        }
+        try bench.receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(asked == 1 && bench.sent.count(where: { $0 == 7 }) >= 64_000)
+    }
+
     @Test func aSourceIsLetGoWithItsExchange() throws {
         final class Held {}
         weak var held: Held?

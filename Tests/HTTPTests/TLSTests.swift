@@ -2,6 +2,7 @@ import Glibc
 import HTTP
 import NIOCore
 import NIOPosix
+import Synchronization
 import TestSupport
 import Testing
 
@@ -36,6 +37,32 @@ import Testing
                 )
             }
         }
+    }
+
+    /// TLS takes whatever is written before it is flushed, and calls its channel writable all the while.
+    @Test func aSourceOfHTTP1IsAskedForAsMuchAsATurnMaySend() async throws {
+        let length = 5_000_000
+        let longest = Mutex(0)
+        try await withCertificates { certificates in
+            try await withServer(tls: certificates.tlsFiles) { exchange in
+                let loop = exchange.eventLoop.assumeIsolated()
+                var (written, turn) = (0, 0)
+                exchange.start(ResponseHead(status: 200))
+                exchange.pull { [unowned exchange] room in
+                    if turn == 0 { loop.execute { turn = 0 } }
+                    let count = min(room.count, length - written)
+                    if let start = room.baseAddress { memset(start, 7, count) }
+                    (written, turn) = (written + count, turn + count)
+                    longest.withLock { $0 = max($0, turn) }
+                    if written == length { exchange.finish() }
+                    return count
+                }
+            } _: { port, _ in
+                let result = try await certificates.curl("--http1.1 -o /dev/null -w %{size_download}", port: port)
+                #expect(result == ("\(length)", 0))
+            }
+        }
+        #expect(longest.withLock { $0 } <= 2 * HTTPLimits.streamWriteAhead)
     }
 
     @Test func clientsAreAskedForACertificate() async throws {

@@ -60,6 +60,16 @@ import Testing
         #expect(size.bytes == WriteSize.usual, "nothing is known of a write that is held")
     }
 
+    @Test func growsThoughEachWriteFillsTheSocket() throws {
+        let bench = try bench(body: 6_000_000)
+        try bench.emptySocket()
+        let before = bench.writes.count
+        try bench.receive(get(1))
+        #expect(bench.writes.count == before + 1, "nothing leaves before there is room")
+        for _ in 0..<10 { try bench.emptySocket() }
+        #expect(bench.writes.max().map { $0 >= WriteSize.largest } == true)
+    }
+
     @Test func isTheUsualForWhatIsShort() throws {
         let bench = try bench(body: 2_000_000)
         try bench.receive(get(1))

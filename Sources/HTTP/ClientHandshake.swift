@@ -58,7 +58,13 @@ final class ClientHandshake: ChannelInboundHandler, RemovableChannelHandler {
     /// Speaks HTTP/2 from now on.
     private func begin(_ context: ChannelHandlerContext) {
         let channel = context.channel
-        let connection = HTTP2Connection(role: .client, limits: limits, scratch: SendScratch(), memory: SessionMemory())
+        let connection = HTTP2Connection(
+            role: .client,
+            limits: limits,
+            scratch: SendScratch(),
+            readScratch: ReadScratch(),
+            memory: SessionMemory()
+        )
         connection.onChange = { [unowned connection] in
             guard connection.settingsReceived, let outcome = self.outcome.take() else { return }
             self.timer?.cancel()

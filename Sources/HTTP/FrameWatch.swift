@@ -15,6 +15,15 @@ struct FrameWatch {
         var priorities = 0
     }
 
+    /// A header block, or what else bears on HPACK's dynamic table.
+    struct Block {
+        let stream: Int32
+        /// Whether it is of the first frame of its stream.
+        let opensStream: Bool
+        /// Where the header block is, if all of it is in the bytes, and the whole header of its frame before it.
+        let range: Range<Int>?
+    }
+
     private static let headerLength = HTTP2Frame.headerLength
 
     /// Bytes up to the next frame's header; at first there is the connection preface.
@@ -51,7 +60,10 @@ struct FrameWatch {
     }
 
     /// Looks at the next bytes of the connection, wherever they are cut.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Findings {
+    ///
+    /// - Parameter visit: called for each header block, or part of one, and for what else may change how it is decoded.
+    @inline(__always)
+    mutating func scan(_ bytes: UnsafeRawBufferPointer, visit: (Block) -> Void) -> Findings {
         var findings = Findings()
         var offset = 0
         while bytes.count - offset > distance {
@@ -59,6 +71,7 @@ struct FrameWatch {
             distance = 0
             guard let header = readHeader(bytes, &offset) else { return findings }
             distance = header.length
+            if let block = block(header, payload: offset, end: bytes.count) { visit(block) }
             examine(header, bytes, payload: offset, &findings)
         }
         distance -= bytes.count - offset
@@ -80,6 +93,23 @@ struct FrameWatch {
         guard partialCount == Self.headerLength else { return nil }
         partialCount = 0
         return Header(UInt64(truncatingIfNeeded: partialHeader >> 8), UInt8(truncatingIfNeeded: partialHeader))
+    }
+
+    @inline(__always)
+    private func block(_ header: Header, payload: Int, end: Int) -> Block? {
+        switch header.type {
+        case HTTP2Frame.headers:
+            let isPlain = header.flags & ~HTTP2Frame.endStreamOrAck == HTTP2Frame.endHeaders
+            let isWhole = payload >= Self.headerLength && header.length <= end - payload
+            let range = isPlain && isWhole ? payload..<payload + header.length : nil
+            return Block(stream: header.stream, opensStream: header.stream > newest, range: range)
+        // What acknowledges SETTINGS lets those of this side take effect, of which the size of the table may be one.
+        case HTTP2Frame.settings:
+            return Block(stream: 0, opensStream: false, range: nil)
+        // CONTINUATION only goes on with what was not all there.
+        case _:
+            return nil
+        }
     }
 
     /// - Parameter payload: where in the bytes the frame's payload begins, of which perhaps not all has come.

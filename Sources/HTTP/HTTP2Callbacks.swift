@@ -37,9 +37,10 @@ enum HTTP2Callbacks {
             return HTTP2Callbacks.call(user) { $0.beganHeaders(header, category) } ?? 0
         }
         nghttp2_session_callbacks_set_on_header_callback2(callbacks) { _, _, name, value, _, user in
-            guard let name, let value, let user else { return 0 }
-            let field = ReceivedField(name: name, value: value)
-            return Unmanaged<HTTP2Connection>.fromOpaque(user)._withUnsafeGuaranteedRef { $0.received(field) }
+            guard let name, let value else { return 0 }
+            return HTTP2Callbacks.call(user) {
+                $0.received(name: HTTP2Callbacks.text(name), value: HTTP2Callbacks.text(value))
+            } ?? 0
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
             guard let frame else { return 0 }
@@ -92,6 +93,11 @@ enum HTTP2Callbacks {
         return Unmanaged<HTTP2Connection>.fromOpaque(user)._withUnsafeGuaranteedRef(body)
     }
 
+    private static func text(_ buffer: OpaquePointer) -> HeaderBlock.Text {
+        let text = nghttp2_rcbuf_get_buf(buffer)
+        return HeaderBlock.Text(start: text.base, count: text.len)
+    }
+
     /// The header that every member of the frame union begins with, without a copy of the union.
     @inline(__always)
     static func header(_ frame: UnsafePointer<nghttp2_frame>) -> nghttp2_frame_hd {
@@ -115,4 +121,5 @@ enum HTTP2Frame {
 
     /// END_STREAM of HEADERS and DATA; ACK of SETTINGS and PING has the same bit.
     static let endStreamOrAck = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
+    static let endHeaders = UInt8(NGHTTP2_FLAG_END_HEADERS.rawValue)
 }

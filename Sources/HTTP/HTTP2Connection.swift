@@ -48,6 +48,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let limits: HTTPLimits
     private var settings: OwnSettings
     private let scratch: SendScratch
+    private let readScratch: ReadScratch
     let memory: SessionMemory
     /// Nil on a client, which has no requests to keep.
     private let bodies: BodyBudget?
@@ -55,7 +56,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var context: ChannelHandlerContext?
     private var remoteAddress: SocketAddress?
     @exclusivity(unchecked) private var streams = HTTP2StreamList()
-    @exclusivity(unchecked) private var heads = RequestHeadCache()
+    @exclusivity(unchecked) private var memo = HeaderBlockMemo()
     @exclusivity(unchecked) private var conduct: PeerConduct
 
     /// The stream whose header block is arriving; blocks are never interleaved (RFC 9113 section 4.3). It is one of
@@ -101,6 +102,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits,
         scratch: SendScratch,
+        readScratch: ReadScratch,
         memory: SessionMemory,
         bodies: BodyBudget? = nil,
         refusals: RefusalLog? = nil
@@ -110,6 +112,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.immediate = immediate
         self.limits = limits
         self.scratch = scratch
+        self.readScratch = readScratch
         self.memory = memory
         self.bodies = bodies
         let isServer = if case .server = role { true } else { false }
@@ -175,7 +178,6 @@ final class HTTP2Connection: ChannelInboundHandler {
     private func endSession() {
         guard let session else { return }
         self.session = nil
-        heads.removeAll()
         // Deleting a session does not report its streams as closed.
         nghttp2_session_del(session)
         current = nil
@@ -199,11 +201,7 @@ extension HTTP2Connection {
         isReading = true
         let read = unwrapInboundIn(data)
         inbound = read
-        let result = read.withUnsafeReadableBytes { bytes in
-            inboundStart = bytes.baseAddress
-            conduct.look(at: bytes)
-            return nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-        }
+        let result = read.withUnsafeReadableBytes { feed($0, to: session) }
         if unconsumed > 0 {
             submit { nghttp2_session_consume_connection($0, unconsumed) }
             unconsumed = 0
@@ -222,6 +220,16 @@ extension HTTP2Connection {
         }
     }
 
+    /// Has nghttp2 read, but for the header blocks of which it is known what they mean.
+    private func feed(_ bytes: UnsafeRawBufferPointer, to session: OpaquePointer) -> Int {
+        readScratch.begin()
+        conduct.look(at: bytes) { memo.visit($0, in: bytes, readScratch) }
+        let input = readScratch.shortened(bytes)
+        inboundStart = input.baseAddress == bytes.baseAddress ? bytes.baseAddress : nil
+        defer { memo.endRead(bytes) }
+        return nghttp2_session_mem_recv(session, input.bindMemory(to: UInt8.self).baseAddress, input.count)
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         flush()
@@ -235,7 +243,6 @@ extension HTTP2Connection {
         guard let session else { return 0 }
         conduct.beganHeaders()
         block.reset()
-        heads.begin(isRequest: category == NGHTTP2_HCAT_REQUEST)
         if category == NGHTTP2_HCAT_REQUEST {
             // What the last GOAWAY does not name must not be processed, even if the peer could not know.
             guard streams.count < limits.maxConcurrentStreams, !shutdown.isFinal else {
@@ -253,16 +260,9 @@ extension HTTP2Connection {
         return 0
     }
 
-    func received(_ field: ReceivedField) -> CInt {
-        heads.takes(field) ? 0 : collect(field)
-    }
-
-    /// Takes a field that is not where the one before it in an equal list was.
-    @inline(never)
-    private func collect(_ field: ReceivedField) -> CInt {
-        guard current != nil, !heads.takesText(of: field, insteadOf: &block) else { return 0 }
+    func received(name: HeaderBlock.Text, value: HeaderBlock.Text) -> CInt {
+        guard current != nil else { return 0 }
         let (maxBytes, maxCount) = (limits.maxHeaderListBytes, limits.maxHeaderCount)
-        let (name, value) = (field.nameText, field.valueText)
         guard !block.append(name: name, value: value, maxBytes: maxBytes, maxCount: maxCount) else { return 0 }
         note(.headerSize)
         // Resets the stream, and goes on decoding the block for the sake of the shared compression state.
@@ -302,7 +302,7 @@ extension HTTP2Connection {
     private func record(_ category: nghttp2_headers_category, on stream: HTTP2Stream, isLast: Bool) {
         switch (role, category) {
         case (.server, NGHTTP2_HCAT_REQUEST):
-            guard let head = requestHead(), !isLast || head.contentLength ?? 0 == 0 else {
+            guard let head = requestHead(of: stream.id), !isLast || head.contentLength ?? 0 == 0 else {
                 return conduct.foundMalformed(stream.id)
             }
             stream.recordHead(head)
@@ -316,11 +316,11 @@ extension HTTP2Connection {
     }
 
     /// What the header list of a request means; nil when it cannot be one.
-    private func requestHead() -> RequestHead? {
-        if let head = heads.head(&block) { return head }
+    private func requestHead(of stream: Int32) -> RequestHead? {
+        if let head = readScratch.head(of: stream) { return head }
         guard RequestRules.admitsHead(block) else { return nil }
         let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
-        heads.keep(head, of: block)
+        memo.learned(head, on: stream)
         return head
     }
 

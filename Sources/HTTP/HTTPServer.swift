@@ -203,6 +203,7 @@ extension HTTPServer {
             immediate: immediate,
             limits: configuration.limits,
             scratch: loop.scratch,
+            readScratch: loop.readScratch,
             memory: loop.memory,
             bodies: loop.bodies,
             refusals: refusals

@@ -1,10 +1,9 @@
-import Glibc
+import NIOCore
 
 /// One header list of HTTP/2 as it arrives: the bytes of its fields one after the other, decoded when it is complete.
 ///
-/// So a list that is equal to an earlier one is recognised by one comparison, see ``RequestHeadCache``, and none of its
-/// fields becomes a string. The size and the number of the fields, which nghttp2 does not bound, are bounded here;
-/// ``RequestRules`` has the syntax of a request, nghttp2 that of a response.
+/// The size and the number of the fields, which nghttp2 does not bound, are bounded here; ``RequestRules`` has the syntax of
+/// a request, nghttp2 that of a response.
 struct HeaderBlock: ~Copyable {
     typealias Text = UnsafeBufferPointer<UInt8>
 
@@ -22,13 +21,6 @@ struct HeaderBlock: ~Copyable {
     private static let usualCount = 512
 
     init() {}
-
-    /// A list of the same fields, in no more memory than it needs.
-    init(_ other: borrowing HeaderBlock) {
-        resize(to: other.count)
-        if let memory, let source = other.memory { memory.copyMemory(from: source, byteCount: other.count) }
-        (count, size, fieldCount) = (other.count, other.size, other.fieldCount)
-    }
 
     deinit { memory?.deallocate() }
 
@@ -64,22 +56,6 @@ struct HeaderBlock: ~Copyable {
         (memory, capacity) = (resized, length)
     }
 
-    /// Whether the lists have the same fields in the same order.
-    func equals(_ other: borrowing HeaderBlock) -> Bool {
-        guard count == other.count, let memory, let otherMemory = other.memory else { return count == other.count }
-        return memcmp(memory, otherMemory, count) == 0
-    }
-
-    /// Adds the first fields of another list, which was accepted.
-    mutating func append(_ other: borrowing HeaderBlock, fields: Int) {
-        var left = fields
-        _ = other.allSatisfy { name, value in
-            guard left > 0 else { return false }
-            left -= 1
-            return append(name: name, value: value, maxBytes: .max, maxCount: .max)
-        }
-    }
-
     /// Visits the fields in their order. The pointers are good as long as the list is there and does not change.
     func visitAll(_ visit: (_ name: Text, _ value: Text) -> Void) {
         _ = allSatisfy { name, value in
@@ -102,12 +78,6 @@ struct HeaderBlock: ~Copyable {
             offset += Self.prefixLength + nameLength + valueLength
         }
         return true
-    }
-
-    static func equals(_ text: Text, _ other: Text) -> Bool {
-        guard text.count == other.count else { return false }
-        guard let first = text.baseAddress, let second = other.baseAddress else { return true }
-        return memcmp(first, second, text.count) == 0
     }
 
     /// The list as strings; ill-formed UTF-8 is replaced, see RFC 9110 section 5.5 on obs-text.
@@ -141,5 +111,19 @@ struct HeaderList {
         case ":status": status = Int(value) ?? 0
         case _: break
         }
+    }
+}
+
+extension RequestHead {
+    convenience init(_ list: HeaderList, remoteAddress: SocketAddress?) {
+        self.init(
+            method: list.method,
+            path: list.path,
+            scheme: list.scheme,
+            authority: list.authority.isEmpty ? list.headers["host"] ?? "" : list.authority,
+            headers: list.headers,
+            version: .http2,
+            remoteAddress: remoteAddress
+        )
     }
 }

@@ -13,6 +13,7 @@ protocol ServerConnection: AnyObject {
 final class LoopContext {
     let eventLoop: any EventLoop
     let scratch = SendScratch()
+    let readScratch = ReadScratch()
     let memory = SessionMemory()
     let bodies: BodyBudget
     private var connections: [ObjectIdentifier: any ServerConnection] = [:]

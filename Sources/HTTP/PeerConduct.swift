@@ -24,9 +24,12 @@ struct PeerConduct {
     // MARK: Before nghttp2 reads
 
     /// Finds what nghttp2 passes over.
-    mutating func look(at bytes: UnsafeRawBufferPointer) {
+    ///
+    /// - Parameter visit: called for each header block of a client, and what else there is in ``FrameWatch/Block``.
+    @inline(__always)
+    mutating func look(at bytes: UnsafeRawBufferPointer, visit: (FrameWatch.Block) -> Void) {
         guard isClient else { return }
-        let findings = watch.scan(bytes)
+        let findings = watch.scan(bytes, visit: visit)
         for _ in 0..<findings.priorities { count(.priority) }
         if let error = findings.error { violation = error }
     }

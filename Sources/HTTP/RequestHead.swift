@@ -11,7 +11,7 @@ public enum HTTPVersion: Sendable, Equatable {
 
 /// Everything of a request that precedes its body, the same for both HTTP versions.
 ///
-/// Immutable and shared: requests of one connection whose heads are equal byte for byte have the same object.
+/// Immutable and shared: requests of one connection that came as the same bytes have the same object, in most cases.
 public final class RequestHead: Sendable {
     /// The method as sent, such as `GET`.
     public let method: String

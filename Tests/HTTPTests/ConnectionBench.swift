@@ -119,6 +119,7 @@ extension ConnectionBench<HTTP2Connection> {
             immediate: immediate,
             limits: limits,
             scratch: SendScratch(),
+            readScratch: ReadScratch(),
             memory: SessionMemory(),
             bodies: bodies,
             refusals: refusals

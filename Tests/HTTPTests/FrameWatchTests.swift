@@ -12,7 +12,7 @@ import Testing
         var all = FrameWatch.Findings()
         var rest = (Limits.preface + frames.flatMap { $0 })[...]
         while !rest.isEmpty {
-            let found = Array(rest.prefix(pieceLength)).withUnsafeBytes { watch.scan($0) }
+            let found = Array(rest.prefix(pieceLength)).withUnsafeBytes { watch.scan($0) { _ in } }
             rest = rest.dropFirst(pieceLength)
             all.error = all.error ?? found.error
             all.priorities += found.priorities

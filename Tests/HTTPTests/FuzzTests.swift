@@ -194,6 +194,7 @@ import Testing
                     role: .server(ledger.serve),
                     limits: HTTPLimits(),
                     scratch: SendScratch(),
+                    readScratch: ReadScratch(),
                     memory: SessionMemory(),
                     bodies: budget,
                     refusals: refusals

@@ -111,40 +111,6 @@ import Testing
         #expect(pings(100) == 10)
     }
 
-    private func block(_ fields: [(String, String)]) -> HeaderBlock {
-        var block = HeaderBlock()
-        for (name, value) in fields {
-            let isAdded = Array(name.utf8).withUnsafeBufferPointer { name in
-                Array(value.utf8).withUnsafeBufferPointer { value in
-                    block.append(name: name, value: value, maxBytes: 1 << 20, maxCount: 100)
-                }
-            }
-            #expect(isAdded)
-        }
-        return block
-    }
-
-    @Test func headsThatAreEqualByteForByteAreTheSameObject() {
-        var cache = RequestHeadCache()
-        func head(_ path: String, _ fields: [(String, String)] = []) -> RequestHead {
-            var block = block([(":method", "GET"), (":path", path), (":scheme", "http")] + fields)
-            if let head = cache.head(&block) { return head }
-            let head = RequestHead(block.decoded(), remoteAddress: nil)
-            cache.keep(head, of: block)
-            return head
-        }
-        let first = head("/a", [("host", "h"), ("n", "1")])
-        #expect(first.method == "GET" && first.path == "/a" && first.scheme == "http" && first.authority == "h")
-        #expect(head("/a", [("host", "h"), ("n", "1")]) === first)
-        // The same bytes, cut differently.
-        let other = head("/a", [("hos", "th"), ("n", "1")])
-        #expect(other !== first && other.headers["hos"] == "th" && other.authority.isEmpty)
-        for number in 0..<8 { #expect(head("/\(number)").path == "/\(number)") }
-        #expect(head("/a", [("host", "h"), ("n", "1")]) !== first, "a few are kept, not all")
-        let long = [("long", String(repeating: "x", count: 2_000))]
-        #expect(head("/", long) !== head("/", long))
-    }
-
     @Test func sessionMemoryGivesOutWhatItIsAskedFor() throws {
         let memory = SessionMemory()
         var random = Random(state: 1)

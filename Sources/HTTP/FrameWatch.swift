@@ -32,6 +32,8 @@ struct FrameWatch {
     private var partialHeader: UInt128 = 0
     private var partialCount = 0
 
+    private typealias Header = HTTP2Frame.Header
+
     /// The newest stream that the client has opened.
     private var newest: Int32 = -1
     private var newestHasEnded = false
@@ -40,24 +42,6 @@ struct FrameWatch {
     /// The last streams that the client has ended or reset.
     private var ended = InlineArray<16, Int32>(repeating: -1)
     private var nextEnded = 0
-
-    /// RFC 9113 section 4.1.
-    private struct Header {
-        let length: Int
-        let type: UInt8
-        let flags: UInt8
-        let stream: Int32
-
-        /// - Parameters:
-        ///   - start: the first eight bytes, the first of all as the highest.
-        ///   - last: the ninth.
-        init(_ start: UInt64, _ last: UInt8) {
-            length = Int(start >> 40)
-            type = UInt8(truncatingIfNeeded: start >> 32)
-            flags = UInt8(truncatingIfNeeded: start >> 24)
-            stream = Int32(truncatingIfNeeded: (start << 8 | UInt64(last)) & 0x7FFF_FFFF)
-        }
-    }
 
     /// Looks at the next bytes of the connection, wherever they are cut.
     ///
@@ -80,10 +64,9 @@ struct FrameWatch {
 
     /// The next header, if it is complete; what there is of it has been read.
     private mutating func readHeader(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Header? {
-        if partialCount == 0, bytes.count - offset >= Self.headerLength {
+        if partialCount == 0, bytes.count - offset >= Self.headerLength, let start = bytes.baseAddress {
             defer { offset += Self.headerLength }
-            let start = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            return Header(UInt64(bigEndian: start), bytes[offset + 8])
+            return Header(start + offset)
         }
         while partialCount < Self.headerLength, offset < bytes.count {
             partialHeader = partialHeader << 8 | UInt128(bytes[offset])

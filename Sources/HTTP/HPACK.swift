@@ -1,5 +1,33 @@
-/// As much of HPACK (RFC 7541) as tells what a header block does to the tables of its connection. nghttp2 decodes.
+import CNghttp2
+
+/// As much of HPACK (RFC 7541) as has nothing to do with the tables of a connection. The rest is nghttp2's.
 enum HPACK {
+    /// A header block that means the same on every connection at any time: literals that are not to be indexed.
+    static func literals(_ fields: UnsafeBufferPointer<nghttp2_nv>) -> [UInt8] {
+        var block: [UInt8] = []
+        for field in fields {
+            let isSecret = UInt32(field.flags) & NGHTTP2_NV_FLAG_NO_INDEX.rawValue != 0
+            block.append(isSecret ? 0x10 : 0)
+            for text in [(field.name, field.namelen), (field.value, field.valuelen)] {
+                append(length: text.1, to: &block)
+                block += UnsafeBufferPointer(start: text.0, count: text.1)
+            }
+        }
+        return block
+    }
+
+    /// RFC 7541 sections 5.1 and 5.2, of a string without Huffman code.
+    private static func append(length: Int, to block: inout [UInt8]) {
+        guard length >= 127 else { return block.append(UInt8(length)) }
+        block.append(127)
+        var rest = length - 127
+        while rest >= 128 {
+            block.append(UInt8(rest & 127) | 128)
+            rest >>= 7
+        }
+        block.append(UInt8(rest))
+    }
+
     /// Whether decoding the block leaves the dynamic table as it is: it consists of indexed fields and of literals that are
     /// not to be indexed (RFC 7541 sections 6.1, 6.2.2 and 6.2.3). False for one that is not well-formed, too.
     static func leavesTable(_ block: UnsafeRawBufferPointer) -> Bool {

@@ -52,11 +52,6 @@ enum HTTP2Callbacks {
             HTTP2Callbacks.call(user) { $0.receivedData(UnsafeRawBufferPointer(start: bytes, count: count), on: id) }
             return 0
         }
-        nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
-            guard let frame else { return 0 }
-            HTTP2Callbacks.call(user) { $0.sentFrame(frame) }
-            return 0
-        }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, _, _, user in
             guard let frame, let header else { return NGHTTP2_ERR_CALLBACK_FAILURE.rawValue }
             let payload = HTTP2Callbacks.header(frame).length
@@ -105,11 +100,12 @@ enum HTTP2Callbacks {
     }
 }
 
-/// Frame types (RFC 9113 section 6) as the frame header has them.
+/// Frames as they are sent (RFC 9113 section 4.1).
 enum HTTP2Frame {
-    /// In bytes (RFC 9113 section 4.1).
+    /// In bytes.
     static let headerLength = 9
 
+    // Types (RFC 9113 section 6).
     static let data = UInt8(NGHTTP2_DATA.rawValue)
     static let headers = UInt8(NGHTTP2_HEADERS.rawValue)
     static let priority = UInt8(NGHTTP2_PRIORITY.rawValue)
@@ -122,4 +118,27 @@ enum HTTP2Frame {
     /// END_STREAM of HEADERS and DATA; ACK of SETTINGS and PING has the same bit.
     static let endStreamOrAck = UInt8(NGHTTP2_FLAG_END_STREAM.rawValue)
     static let endHeaders = UInt8(NGHTTP2_FLAG_END_HEADERS.rawValue)
+
+    struct Header {
+        let length: Int
+        let type: UInt8
+        let flags: UInt8
+        let stream: Int32
+
+        /// - Parameters:
+        ///   - start: the first eight bytes, the first of all as the highest.
+        ///   - last: the ninth.
+        init(_ start: UInt64, _ last: UInt8) {
+            length = Int(start >> 40)
+            type = UInt8(truncatingIfNeeded: start >> 32)
+            flags = UInt8(truncatingIfNeeded: start >> 24)
+            stream = Int32(truncatingIfNeeded: (start << 8 | UInt64(last)) & 0x7FFF_FFFF)
+        }
+
+        /// - Parameter bytes: nine at least.
+        init(_ bytes: UnsafeRawPointer) {
+            let start = bytes.loadUnaligned(as: UInt64.self)
+            self.init(UInt64(bigEndian: start), bytes.load(fromByteOffset: 8, as: UInt8.self))
+        }
+    }
 }

@@ -37,6 +37,11 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) private var writeSize = WriteSize()
     /// Of the write that is being made.
     @exclusivity(unchecked) private var frames = OutboundFrames()
+    /// The header block of trailers that go behind the DATA frame that nghttp2 makes.
+    @exclusivity(unchecked) private var trailers: UnsafeRawBufferPointer?
+    /// Whether nghttp2 has sent a header block since the peer's last SETTINGS: the first one has to begin with the size of
+    /// HPACK's table, if that has changed (RFC 7541 section 4.2).
+    @exclusivity(unchecked) private var isTableSettled = false
     /// Whether a source is being asked.
     @exclusivity(unchecked) private(set) var isAsking = false
     /// The stream whose source nghttp2 waits for, and how many bytes it may write.
@@ -281,6 +286,7 @@ extension HTTP2Connection {
             conduct.count(.emptyData)
         case HTTP2Frame.settings where !marked:
             settingsReceived = true
+            isTableSettled = false
             hasChanged = true
             conduct.count(.settings)
         case HTTP2Frame.ping where marked:
@@ -545,6 +551,7 @@ extension HTTP2Connection {
             if count > 0, let bytes {
                 setAside()
                 guard frames.append(bytes, length: count) else { return false }
+                noteFrame()
             } else if count < 0 {
                 return false
             } else if let (stream, limit) = asked.take() {
@@ -593,32 +600,38 @@ extension HTTP2Connection {
     /// nghttp2 has made the header of a payload that is in its place.
     func completeFrame(_ header: UnsafePointer<UInt8>, payload: Int) -> CInt {
         frames.complete(header: header, payload: payload)
+        noteFrame()
         return frames.isFull ? NGHTTP2_ERR_PAUSE.rawValue : 0
     }
 
-    func sentFrame(_ frame: UnsafePointer<nghttp2_frame>) {
-        let header = HTTP2Callbacks.header(frame)
+    /// Keeps what has to be known of the frame that was added last, and adds the trailers that go behind it.
+    @inline(__always)
+    private func noteFrame() {
+        guard let frame = frames.lastFrame else { return }
+        let (header, payload) = (HTTP2Frame.Header(frame), frame + HTTP2Frame.headerLength)
         switch header.type {
         case HTTP2Frame.headers:
-            sentPart(header)
+            isTableSettled = true
+            if header.flags & HTTP2Frame.endStreamOrAck != 0 { withStream(header.stream) { $0.recordAnswered() } }
         case HTTP2Frame.data:
             conduct.sentData()
             hasSentData = true
-            sentPart(header)
+            if let block = trailers.take() { frames.end(with: block) }
         case HTTP2Frame.reset:
-            sentReset(frame.pointee.rst_stream.error_code)
+            sentReset(UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)))
         case HTTP2Frame.goAway:
-            sentGoAway(frame.pointee.goaway.error_code)
+            sentGoAway(UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
         case _:
             break
         }
     }
 
-    /// A client may end its side first, a server has no use for what follows its answer.
-    @inline(__always)
-    private func sentPart(_ header: nghttp2_frame_hd) {
-        guard header.flags & HTTP2Frame.endStreamOrAck != 0, case .server = role else { return }
-        withStream(header.stream_id) { $0.recordAnswered() }
+    /// Has the DATA frame that nghttp2 is about to make end its stream with these trailers, which spares nghttp2 a frame;
+    /// false when they have to be submitted.
+    func end(with trailers: PreparedFields) -> Bool {
+        guard isTableSettled, trailers.block.count <= SendScratch.trailerRoom else { return false }
+        self.trailers = trailers.block
+        return true
     }
 
     private func sentReset(_ code: UInt32) {

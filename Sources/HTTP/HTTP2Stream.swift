@@ -207,7 +207,9 @@ extension HTTP2Stream {
         return .delivery
     }
 
+    /// This side has sent its end. A client may do so first, a server has no use for what follows its answer.
     func recordAnswered() {
+        if case .client = sink { return }
         if !remoteEnded { record(.answeredEarly) }
     }
 
@@ -247,7 +249,7 @@ extension HTTP2Stream {
             return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         }
         flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-        return submitTrailers(connection, flags: flags) ? count : Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+        return sendEnd(connection, flags: flags) ? count : Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
 
     /// Moves what waits into `target`, or finds it in its place; nil while the source has to be asked first.
@@ -285,20 +287,32 @@ extension HTTP2Stream {
         link._withUnsafeGuaranteedRef { $0.unsent += bytes.readableBytes }
     }
 
-    /// Queues the trailers, if there are any, behind the last DATA frame; false when nghttp2 will not have them.
-    private func submitTrailers(_ connection: HTTP2Connection, flags: UnsafeMutablePointer<UInt32>) -> Bool {
-        guard let session = connection.session else { return true }
-        // Submitting trailers is the one call that is made, and has to be made, from a callback; it only queues a frame.
+    /// Sees to it that the stream ends with or behind its last DATA frame; false when nghttp2 will not have its trailers.
+    private func sendEnd(_ connection: HTTP2Connection, flags: UnsafeMutablePointer<UInt32>) -> Bool {
         switch outboundTrailers {
         case .none:
-            return true
-        case .headers(let headers):
-            flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-            return HeaderEncoder.withTrailers(headers) { nghttp2_submit_trailer(session, id, $0, $1) == 0 }
+            break
         case .prepared(let trailers):
-            flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-            return nghttp2_submit_trailer(session, id, trailers.start, trailers.count) == 0
+            guard connection.end(with: trailers) else {
+                return submitTrailers(connection, trailers.start, trailers.count, flags)
+            }
+        case .headers(let headers):
+            return HeaderEncoder.withTrailers(headers) { submitTrailers(connection, $0, $1, flags) }
         }
+        recordAnswered()
+        return true
+    }
+
+    /// The one call of nghttp2 that is made, and has to be made, from a callback; it only queues a frame.
+    private func submitTrailers(
+        _ connection: HTTP2Connection,
+        _ fields: UnsafePointer<nghttp2_nv>,
+        _ count: Int,
+        _ flags: UnsafeMutablePointer<UInt32>
+    ) -> Bool {
+        guard let session = connection.session else { return true }
+        flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+        return nghttp2_submit_trailer(session, id, fields, count) == 0
     }
 }
 

@@ -14,6 +14,8 @@ struct OutboundFrames {
     /// Bytes from which on a write is long enough; one whole frame fits behind them.
     private let size: Int
     private(set) var count = 0
+    /// Where the last frame begins.
+    private var last = 0
     private var placed: Placed?
 
     init(in memory: UnsafeMutableRawBufferPointer, size: Int) {
@@ -31,12 +33,37 @@ struct OutboundFrames {
     /// All frames there are.
     var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: start, count: count) }
 
-    /// Copies a frame, or frames; false when there is no room. Nothing may be placed.
+    /// The frame that was added last.
+    var lastFrame: UnsafeRawPointer? {
+        count - last >= HTTP2Frame.headerLength ? start.map { UnsafeRawPointer($0 + last) } : nil
+    }
+
+    /// Copies a frame; false when there is no room. Nothing may be placed.
     mutating func append(_ frame: UnsafePointer<UInt8>, length: Int) -> Bool {
         guard let start, length <= capacity - count else { return false }
         (start + count).copyMemory(from: frame, byteCount: length)
+        last = count
         count += length
         return true
+    }
+
+    /// Has the stream of the last frame, which is the last of its DATA, end with trailers instead.
+    ///
+    /// - Parameter block: at most ``SendScratch/trailerRoom`` bytes.
+    mutating func end(with block: UnsafeRawBufferPointer) {
+        guard let start, let source = block.baseAddress, count - last >= HTTP2Frame.headerLength else { return }
+        let data = start + last
+        data.storeBytes(of: 0, toByteOffset: 4, as: UInt8.self)
+        // A frame without payload has said nothing but the end.
+        if count - last == HTTP2Frame.headerLength { count = last }
+        precondition(HTTP2Frame.headerLength + block.count <= capacity - count)
+        let header = start + count
+        header.copyMemory(from: data, byteCount: HTTP2Frame.headerLength)
+        header.storeBytes(of: UInt32(block.count << 8 | Int(HTTP2Frame.headers)).bigEndian, as: UInt32.self)
+        header.storeBytes(of: HTTP2Frame.endStreamOrAck | HTTP2Frame.endHeaders, toByteOffset: 4, as: UInt8.self)
+        (header + HTTP2Frame.headerLength).copyMemory(from: source, byteCount: block.count)
+        last = count
+        count += HTTP2Frame.headerLength + block.count
     }
 
     // MARK: What is written in its place
@@ -60,6 +87,7 @@ struct OutboundFrames {
     mutating func complete(header: UnsafePointer<UInt8>, payload: Int) {
         guard let start else { return }
         (start + count).copyMemory(from: header, byteCount: HTTP2Frame.headerLength)
+        last = count
         count += HTTP2Frame.headerLength + payload
     }
 }

@@ -24,8 +24,18 @@ public struct PreparedTrailers: Sendable {
     }
 }
 
-/// Fields as nghttp2 takes them; immutable, and nghttp2 only reads from them.
+/// Fields as nghttp2 takes them, and as they are sent; immutable, and nghttp2 only reads from them.
 struct PreparedFields: @unchecked Sendable {
     let start: UnsafeMutablePointer<nghttp2_nv>
     let count: Int
+    /// The header block (RFC 7541) that they are, whatever the state of the connection.
+    let block: UnsafeRawBufferPointer
+
+    init(start: UnsafeMutablePointer<nghttp2_nv>, count: Int) {
+        (self.start, self.count) = (start, count)
+        let bytes = HPACK.literals(UnsafeBufferPointer(start: start, count: count))
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        memory.copyBytes(from: bytes)
+        block = UnsafeRawBufferPointer(memory)
+    }
 }

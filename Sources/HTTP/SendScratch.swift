@@ -41,8 +41,10 @@ struct WriteSize {
 
 /// The memory in which one loop's connections frame what they send, one after another; loop-bound.
 final class SendScratch {
-    /// For a whole frame after the last one that begins below the size.
+    /// For a whole frame after the last one that begins below the size, and trailers behind it.
     static let frameRoom = 16 * 1024 + 256
+    /// Bytes that a header block of trailers may have, to fit into that.
+    static let trailerRoom = frameRoom - 16 * 1024 - 2 * HTTP2Frame.headerLength
 
     private var usual = ByteBuffer()
     /// Apart from the usual one, as what a peer does not take keeps the memory that it is in.

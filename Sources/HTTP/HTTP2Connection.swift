@@ -88,9 +88,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     @exclusivity(unchecked) var silence: SilenceWatch?
     /// PINGs that the peer has not acknowledged.
     private var openPings = 0
-    private var socketWatch = SocketWatch()
-    private var openedAt: NIODeadline?
-    private var idleSince: NIODeadline?
+    private var times = ConnectionTimes()
     /// Whether the peer has begun to speak HTTP/2.
     private(set) var settingsReceived = false
     private var shutdown = GracefulShutdown()
@@ -733,63 +731,27 @@ extension HTTP2Connection: ServerConnection {
             return
         }
         conduct.refill()
-        let openedAt = self.openedAt ?? now
-        self.openedAt = openedAt
-        if !settingsReceived, now - openedAt >= limits.prefaceTimeout.timeAmount {
-            note(.silence)
+        let waiting = (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let refusal =
+            times.overdue(limits, at: now, hasBegun: settingsReceived, waiting: waiting, unsent: unsent)
+            ?? (conduct.headersAreOverdue(at: now, limit: limits.headerTimeout.timeAmount) ? .timeout : nil)
+        if let refusal {
+            note(refusal)
             return close()
         }
         guard sweepSilence(now: now) else { return }
-        guard sweepSocket(now: now) else { return }
-        sweepShutdown()
-        sweepHeaders(now: now)
-        sweepIdle(now: now)
-        let timeout = stallTimeout
+        shutdown.sweep()
+        if shutdown.takeEnd() { submitGoAway() }
+        if times.isIdleTooLong(limits, at: now, hasStreams: !streams.isEmpty) { goAway() }
+        let timeout = ConnectionTimes.stallTimeout(limits, unsent: unsent)
         let streams = self.streams
         streams.visitAll { $0.sweep(now: now, timeout: timeout, connectionMoves: hasSentData) }
         hasSentData = false
-    }
-
-    /// The more a peer leaves unread, the less time it gets: what it makes the server hold is bounded by bytes and time.
-    private var stallTimeout: TimeAmount {
-        let full = limits.stallTimeout.timeAmount
-        return unsent <= HTTPLimits.connectionWriteAhead
-            ? full : .nanoseconds(full.nanoseconds / Int64(unsent) * Int64(HTTPLimits.connectionWriteAhead))
     }
 
     /// Whether a stream could send, if it were its turn.
     func hasWindow(_ id: Int32) -> Bool {
         guard let session else { return false }
         return nghttp2_session_get_stream_remote_window_size(session, id) > 0
-    }
-
-    /// Closes a connection whose socket takes nothing; false then.
-    private func sweepSocket(now: NIODeadline) -> Bool {
-        let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        guard socketWatch.isOverdue(waiting: waiting ?? 0, at: now, limit: stallTimeout) else { return true }
-        note(.stall)
-        close()
-        return false
-    }
-
-    private func sweepShutdown() {
-        shutdown.sweep()
-        if shutdown.takeEnd() { submitGoAway() }
-    }
-
-    private func sweepHeaders(now: NIODeadline) {
-        guard conduct.headersAreOverdue(at: now, limit: limits.headerTimeout.timeAmount) else { return }
-        note(.timeout)
-        close()
-    }
-
-    private func sweepIdle(now: NIODeadline) {
-        guard streams.isEmpty else {
-            idleSince = nil
-            return
-        }
-        let since = idleSince ?? now
-        idleSince = since
-        if now - since >= limits.idleTimeout.timeAmount { goAway() }
     }
 }

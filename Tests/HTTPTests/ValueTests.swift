@@ -343,6 +343,50 @@ import Testing
     }
 }
 
+@Suite struct ConnectionTimesTests {
+    private let limits = HTTPLimits()
+    private static let start = NIODeadline.uptimeNanoseconds(0)
+
+    /// What each look finds, so many seconds after the start.
+    private func looks(
+        _ seconds: [Int64],
+        hasBegun: Bool = true,
+        waiting: Int = 0,
+        unsent: Int = 0
+    ) -> [Refusal?] {
+        var times = ConnectionTimes()
+        return seconds.map {
+            let now = Self.start + .seconds($0)
+            return times.overdue(limits, at: now, hasBegun: hasBegun, waiting: waiting, unsent: unsent)
+        }
+    }
+
+    @Test func aPeerThatDoesNotBeginIsOverdue() {
+        let limit = limits.prefaceTimeout.components.seconds
+        #expect(looks([5, 4 + limit, 5 + limit], hasBegun: false) == [nil, nil, .silence], "from the first look on")
+        #expect(looks([5, 5 + limit]) == [nil, nil])
+    }
+
+    @Test func theMoreIsUnreadTheLessTimeThereIs() {
+        let limit = limits.stallTimeout.components.seconds
+        #expect(looks([0, limit - 1, limit], waiting: 1) == [nil, nil, .stall])
+        let unsent = 2 * HTTPLimits.connectionWriteAhead
+        #expect(looks([0, limit / 2 - 1, limit / 2], waiting: 1, unsent: unsent) == [nil, nil, .stall])
+        #expect(looks([0, limit], unsent: unsent) == [nil, nil], "while the socket takes something")
+    }
+
+    @Test func aConnectionWithoutStreamsIsIdle() {
+        let limit = limits.idleTimeout.components.seconds
+        var times = ConnectionTimes()
+        let looks = [
+            (0, false), (limit - 1, false), (limit, true), (limit + 1, false), (2 * limit, false),
+            (2 * limit + 1, false),
+        ]
+        let isIdle = looks.map { times.isIdleTooLong(limits, at: Self.start + .seconds($0), hasStreams: $1) }
+        #expect(isIdle == [false, false, false, false, false, true])
+    }
+}
+
 @Suite struct HeaderBlockWatchTests {
     @Test func aBlockThatStaysOpenIsOverdue() {
         var watch = HeaderBlockWatch()

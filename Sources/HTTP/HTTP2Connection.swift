@@ -322,9 +322,10 @@ extension HTTP2Connection {
     /// What the header list of a request means; nil when it cannot be one.
     private func requestHead(of stream: Int32) -> RequestHead? {
         if let head = readScratch.head(of: stream) { return head }
+        if let head = memo.head(of: block, on: stream) { return head }
         guard RequestRules.admitsHead(block) else { return nil }
         let head = RequestHead(block.decoded(), remoteAddress: remoteAddress)
-        memo.learned(head, on: stream)
+        memo.learn(head, of: &block, on: stream)
         return head
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 
 /// One header list of HTTP/2 as it arrives: the bytes of its fields one after the other, decoded when it is complete.
@@ -54,6 +55,12 @@ struct HeaderBlock: ~Copyable {
             memory.deallocate()
         }
         (memory, capacity) = (resized, length)
+    }
+
+    /// Whether the lists have the same fields in the same order.
+    func equals(_ other: borrowing HeaderBlock) -> Bool {
+        guard count == other.count, let memory, let otherMemory = other.memory else { return count == other.count }
+        return memcmp(memory, otherMemory, count) == 0
     }
 
     /// Visits the fields in their order. The pointers are good as long as the list is there and does not change.

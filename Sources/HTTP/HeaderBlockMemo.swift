@@ -7,7 +7,7 @@ import Glibc
 /// it sees a request without fields, to which the connection adds the meaning. That saves a quarter of what a call costs.
 struct HeaderBlockMemo: ~Copyable {
     private static let capacity = 4
-    /// Bytes of the longest block that is kept, which bounds what an idle connection holds.
+    /// Bytes of the longest block and list that are kept, which bounds what an idle connection holds.
     private static let maxBytes = 1024
 
     private struct Entry {
@@ -35,6 +35,10 @@ struct HeaderBlockMemo: ~Copyable {
 
     private var entries: [Entry] = []
     private var oldest = 0
+
+    /// The last header list that nghttp2 has decoded, and what it means: what comes at first is often the same many times.
+    private var list = HeaderBlock()
+    private var listHead: RequestHead?
 
     // Of the read that is under way.
 
@@ -83,8 +87,22 @@ struct HeaderBlockMemo: ~Copyable {
         newcomer = nil
     }
 
-    /// nghttp2 has read a block with which a request begins, which is well-formed.
-    mutating func learned(_ head: RequestHead, on stream: Int32) {
+    /// What a header list that nghttp2 has decoded means, if it is equal to the last one.
+    mutating func head(of list: borrowing HeaderBlock, on stream: Int32) -> RequestHead? {
+        guard let listHead, self.list.equals(list) else { return nil }
+        learn(listHead, on: stream)
+        return listHead
+    }
+
+    /// Keeps what another one means; it gives its memory for that of the last one.
+    mutating func learn(_ head: RequestHead, of list: inout HeaderBlock, on stream: Int32) {
+        learn(head, on: stream)
+        guard list.count <= Self.maxBytes else { return }
+        swap(&self.list, &list)
+        listHead = head
+    }
+
+    private mutating func learn(_ head: RequestHead, on stream: Int32) {
         if newcomer?.stream == stream { newcomerHead = head }
     }
 

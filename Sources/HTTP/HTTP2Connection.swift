@@ -183,6 +183,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.session = nil
         // Deleting a session does not report its streams as closed.
         nghttp2_session_del(session)
+        memo = HeaderBlockMemo()
         current = nil
         let undelivered = touched
         touched = []
@@ -215,6 +216,7 @@ extension HTTP2Connection {
         if shutdown.takeEnd() { submitGoAway() }
         deliver()
         (inbound, inboundStart) = (nil, nil)
+        readScratch.end()
         if result < 0 {
             if !isFlood { note(.malformed) }
             isReading = false
@@ -613,9 +615,12 @@ extension HTTP2Connection {
             isTableSettled = true
             if header.flags & HTTP2Frame.endStreamOrAck != 0 { withStream(header.stream) { $0.recordAnswered() } }
         case HTTP2Frame.data:
-            conduct.sentData()
-            hasSentData = true
-            if let block = trailers.take() { frames.end(with: block) }
+            let trailers = self.trailers.take()
+            if header.length > 0 || trailers == nil {
+                conduct.sentData()
+                hasSentData = true
+            }
+            if let trailers { frames.end(with: trailers) }
         case HTTP2Frame.reset:
             sentReset(UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)))
         case HTTP2Frame.goAway:

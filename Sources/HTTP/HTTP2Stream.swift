@@ -29,7 +29,7 @@ enum HTTP2Sink {
 /// application code runs, and nothing is submitted, while nghttp2 is on the stack. The connection holds a stream from
 /// its first header field until nghttp2 has closed it.
 final class HTTP2Stream {
-    // In this order there are no gaps between them: a stream is 200 bytes, for an idle one is to cost little.
+    // In this order there are no gaps between them: a stream is 192 bytes, for an idle one is to cost little.
 
     /// Nil once closed; until then the connection is there, and holds this. It is called without a reference counted.
     @exclusivity(unchecked) private var link: Unmanaged<HTTP2Connection>?

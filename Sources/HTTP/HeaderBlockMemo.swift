@@ -96,8 +96,9 @@ struct HeaderBlockMemo: ~Copyable {
 
     /// Keeps what another one means; it gives its memory for that of the last one.
     mutating func learn(_ head: RequestHead, of list: inout HeaderBlock, on stream: Int32) {
-        learn(head, on: stream)
+        // A short block can stand for a long list.
         guard list.count <= Self.maxBytes else { return }
+        learn(head, on: stream)
         swap(&self.list, &list)
         listHead = head
     }

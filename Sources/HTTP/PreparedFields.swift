@@ -24,18 +24,29 @@ public struct PreparedTrailers: Sendable {
     }
 }
 
-/// Fields as nghttp2 takes them, and as they are sent; immutable, and nghttp2 only reads from them.
+/// Fields as nghttp2 takes them, and as they are sent; immutable, and nghttp2 only reads from them. One pointer, as each stream
+/// has room for it.
 struct PreparedFields: @unchecked Sendable {
-    let start: UnsafeMutablePointer<nghttp2_nv>
-    let count: Int
-    /// The header block (RFC 7541) that they are, whatever the state of the connection.
-    let block: UnsafeRawBufferPointer
-
-    init(start: UnsafeMutablePointer<nghttp2_nv>, count: Int) {
-        (self.start, self.count) = (start, count)
-        let bytes = HPACK.literals(UnsafeBufferPointer(start: start, count: count))
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
-        memory.copyBytes(from: bytes)
-        block = UnsafeRawBufferPointer(memory)
+    private struct Layout {
+        let start: UnsafeMutablePointer<nghttp2_nv>
+        let count: Int
+        let block: UnsafeRawBufferPointer
     }
+
+    private let layout: UnsafePointer<Layout>
+
+    /// - Parameter start: memory that is never freed.
+    init(start: UnsafeMutablePointer<nghttp2_nv>, count: Int) {
+        let bytes = HPACK.literals(UnsafeBufferPointer(start: start, count: count))
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        block.copyBytes(from: bytes)
+        let memory = UnsafeMutablePointer<Layout>.allocate(capacity: 1)
+        memory.initialize(to: Layout(start: start, count: count, block: UnsafeRawBufferPointer(block)))
+        layout = UnsafePointer(memory)
+    }
+
+    var start: UnsafeMutablePointer<nghttp2_nv> { layout.pointee.start }
+    var count: Int { layout.pointee.count }
+    /// The header block (RFC 7541) that they are, whatever the state of the connection.
+    var block: UnsafeRawBufferPointer { layout.pointee.block }
 }

@@ -16,6 +16,7 @@ final class ReadScratch {
     @exclusivity(unchecked) private var omissions: [Omission] = []
     /// The first that nghttp2 has not come to.
     @exclusivity(unchecked) private var next = 0
+    @exclusivity(unchecked) private var isInUse = false
     /// Nil until it is needed; a client never needs it.
     @exclusivity(unchecked) private var memory: UnsafeMutableRawBufferPointer?
 
@@ -23,8 +24,19 @@ final class ReadScratch {
         memory?.deallocate()
     }
 
-    /// A connection begins to read.
+    /// A connection begins to read. What it reads may be in here until it has delivered that, so no other one may until then.
     func begin() {
+        assert(!isInUse)
+        isInUse = true
+        dropAll()
+    }
+
+    /// The connection has delivered what it has read.
+    func end() {
+        isInUse = false
+    }
+
+    private func dropAll() {
         omissions.removeAll(keepingCapacity: true)
         next = 0
     }
@@ -37,11 +49,11 @@ final class ReadScratch {
         omissions.append(Omission(block: block, stream: stream, head: head))
     }
 
-    /// What nghttp2 is to read instead: good until the next read of the loop.
+    /// What nghttp2 is to read instead.
     func shortened(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         guard !omissions.isEmpty else { return bytes }
         guard bytes.count <= min(Self.capacity, omissions.count * Self.maxBytesPerBlock) else {
-            begin()
+            dropAll()
             return bytes
         }
         let memory = self.memory ?? .allocate(byteCount: Self.capacity, alignment: 1)

@@ -112,6 +112,7 @@ extension ConnectionBench<HTTP2Connection> {
         _ role: HTTP2Connection.Role,
         immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits = HTTPLimits(),
+        readScratch: ReadScratch = ReadScratch(),
         bodies: BodyBudget? = nil
     ) throws -> ConnectionBench {
         let connection = HTTP2Connection(
@@ -119,7 +120,7 @@ extension ConnectionBench<HTTP2Connection> {
             immediate: immediate,
             limits: limits,
             scratch: SendScratch(),
-            readScratch: ReadScratch(),
+            readScratch: readScratch,
             memory: SessionMemory(),
             bodies: bodies,
             refusals: refusals

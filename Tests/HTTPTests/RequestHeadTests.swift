@@ -174,6 +174,60 @@ import Testing
         #expect(bench.isOpen)
     }
 
+    /// What a connection holds on to is bounded, though a short block can stand for a long list.
+    @Test func longListsAreNotKept() throws {
+        final class Weak { weak var head: RequestHead? }
+        var heads: [Weak] = []
+        let bench = try ConnectionBench.http2(
+            .server { exchange in
+                let head = Weak()
+                head.head = exchange.request
+                heads.append(head)
+                exchange.respond(ResponseHead(status: 204))
+            }
+        )
+        try bench.receive(HTTP2LimitTests.preface)
+        // A field of 3,900 bytes is put into the table.
+        let long: [UInt8] = [0x40, 1, 97, 0x7F, 0xBD, 0x1D] + [UInt8](repeating: 98, count: 3_900)
+        try bench.receive(HTTP2LimitTests.frame(1, flags: 5, stream: 1, Self.get + [0x01, 1, 120] + long))
+        for stream in [3, 5, 7] {
+            let fields = Self.get + [0x01, 1, 97 + UInt8(stream)] + [0xBE, 0xBE, 0xBE]
+            try bench.receive(HTTP2LimitTests.frame(1, flags: 5, stream: stream, fields))
+        }
+        try bench.receive(HTTP2LimitTests.frame(1, flags: 5, stream: 9, Self.get + [0x01, 1, 120]))
+        #expect(bench.isOpen && heads.map { $0.head != nil } == [false, false, false, false, true])
+    }
+
+    /// What one connection reads is no other's, though they read into the same memory.
+    @Test func connectionsOfOneLoopHaveTheirOwnRequests() throws {
+        let scratch = ReadScratch()
+        var seen: [String] = []
+        func handle(_ exchange: Exchange) {
+            exchange.collectBody(upTo: 100) { result in
+                let body = (try? result.get()).map { String(buffer: $0) } ?? "none"
+                seen.append(exchange.request.authority + body)
+                exchange.respond(ResponseHead(status: 204))
+            }
+        }
+        let benches = try (0..<2).map { _ in try ConnectionBench.http2(.server(handle), readScratch: scratch) }
+        for bench in benches { try bench.receive(HTTP2LimitTests.preface) }
+        var expected: [String] = []
+        for round in 0..<6 {
+            for (bench, name) in zip(benches, ["x", "y"]) {
+                let stream = 4 * round + 1
+                let fields = [0x83] + Self.get.dropFirst() + [0x01, 1] + Array(name.utf8)
+                var bytes: [UInt8] = []
+                for (stream, body) in [(stream, "\(round)a"), (stream + 2, "\(round)b")] {
+                    bytes += HTTP2LimitTests.frame(1, flags: 4, stream: stream, fields)
+                    bytes += HTTP2LimitTests.frame(0, flags: 1, stream: stream, Array((name + body).utf8))
+                    expected.append(name + name + body)
+                }
+                try bench.receive(bytes)
+            }
+        }
+        #expect(seen == expected)
+    }
+
     // MARK: What changes the table
 
     /// Blocks, and whether HPACK's table is after them as before (RFC 7541 section 6).

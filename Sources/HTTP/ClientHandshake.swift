@@ -61,7 +61,7 @@ final class ClientHandshake: ChannelInboundHandler, RemovableChannelHandler {
         let connection = HTTP2Connection(
             role: .client,
             limits: limits,
-            scratch: SendScratch(),
+            sendScratch: SendScratch(),
             readScratch: ReadScratch(),
             memory: SessionMemory()
         )

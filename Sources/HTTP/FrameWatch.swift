@@ -1,7 +1,7 @@
 import CNghttp2
 
-/// Walks over the frames that a client sends, ahead of nghttp2, and finds the wrong ones that nghttp2 passes over; a
-/// value without I/O.
+/// Walks over the frames that a client sends, ahead of nghttp2, and finds the wrong ones that nghttp2 passes over, and the
+/// header blocks (see ``HeaderBlockMemo``); a value without I/O.
 ///
 /// nghttp2 is told to forget closed streams, as it would keep thousands for each connection, and drops any frame on
 /// them. That is right for what was under way when the server reset a stream, and wrong for what a client sends after

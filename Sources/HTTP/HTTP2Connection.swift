@@ -52,7 +52,7 @@ final class HTTP2Connection: ChannelInboundHandler {
     private let immediate: HTTPServer.ImmediateHandler?
     private let limits: HTTPLimits
     private var settings: OwnSettings
-    private let scratch: SendScratch
+    private let sendScratch: SendScratch
     private let readScratch: ReadScratch
     let memory: SessionMemory
     /// Nil on a client, which has no requests to keep.
@@ -104,7 +104,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         role: Role,
         immediate: HTTPServer.ImmediateHandler? = nil,
         limits: HTTPLimits,
-        scratch: SendScratch,
+        sendScratch: SendScratch,
         readScratch: ReadScratch,
         memory: SessionMemory,
         bodies: BodyBudget? = nil,
@@ -114,7 +114,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         self.role = role
         self.immediate = immediate
         self.limits = limits
-        self.scratch = scratch
+        self.sendScratch = sendScratch
         self.readScratch = readScratch
         self.memory = memory
         self.bodies = bodies
@@ -528,7 +528,7 @@ extension HTTP2Connection {
     private func sendOnce(_ context: ChannelHandlerContext) -> Int {
         guard session != nil else { return 0 }
         var failed = false
-        let bytes = scratch.fill(writeSize) { memory in
+        let bytes = sendScratch.fill(writeSize) { memory in
             frames = OutboundFrames(in: memory, size: writeSize.bytes)
             failed = !collectFrames()
             settings.advertise(in: frames.bytes)

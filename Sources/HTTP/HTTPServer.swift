@@ -202,7 +202,7 @@ extension HTTPServer {
             role: .server(handler),
             immediate: immediate,
             limits: configuration.limits,
-            scratch: loop.scratch,
+            sendScratch: loop.sendScratch,
             readScratch: loop.readScratch,
             memory: loop.memory,
             bodies: loop.bodies,

@@ -12,7 +12,7 @@ protocol ServerConnection: AnyObject {
 /// What the connections of one event loop share; loop-bound.
 final class LoopContext {
     let eventLoop: any EventLoop
-    let scratch = SendScratch()
+    let sendScratch = SendScratch()
     let readScratch = ReadScratch()
     let memory = SessionMemory()
     let bodies: BodyBudget

@@ -119,7 +119,7 @@ extension ConnectionBench<HTTP2Connection> {
             role: role,
             immediate: immediate,
             limits: limits,
-            scratch: SendScratch(),
+            sendScratch: SendScratch(),
             readScratch: readScratch,
             memory: SessionMemory(),
             bodies: bodies,

@@ -195,7 +195,7 @@ import Testing
                 let connection = HTTP2Connection(
                     role: .server(ledger.serve),
                     limits: HTTPLimits(),
-                    scratch: SendScratch(),
+                    sendScratch: SendScratch(),
                     readScratch: ReadScratch(),
                     memory: SessionMemory(),
                     bodies: budget,
